@@ -1,0 +1,287 @@
+//! The record envelope: between `Recorded<E>` and the bytes in the log.
+
+use decider::{
+    Actor, Area, Cause, DecodeError, EventSet, Position, Recorded, Revision, Role, Service, Source,
+    StreamId,
+};
+use prost::Message;
+
+use crate::{
+    log::v1 as pb,
+    time::{or_epoch, to_proto},
+};
+
+/// What is not a record, or not one that this version can read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    #[error("the bytes are not a log record: {0}")]
+    Malformed(String),
+    #[error("the record at position {position} has no valid {field}")]
+    Field { position: u64, field: &'static str },
+    #[error("the event at position {position} cannot be read: {source}")]
+    Event {
+        position: u64,
+        #[source]
+        source: DecodeError,
+    },
+}
+
+/// The envelope as the log has it, with the event still encoded.
+pub type Raw = Recorded<Encoded>;
+
+/// An event by type name and bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    pub type_name: String,
+    pub data: Vec<u8>,
+}
+
+impl Encoded {
+    /// The part after the package: `OrderPlaced`.
+    #[must_use]
+    pub fn short_name(&self) -> &str {
+        self.type_name.rsplit('.').next().unwrap_or_default()
+    }
+}
+
+impl<E: EventSet> From<&E> for Encoded {
+    fn from(event: &E) -> Self {
+        Self {
+            type_name: event.type_name().to_owned(),
+            data: event.encode(),
+        }
+    }
+}
+
+/// Encodes a record as it stands in the log and goes over the bus.
+#[must_use]
+pub fn encode(record: &Raw) -> Vec<u8> {
+    pb::Record {
+        position: record.position.0,
+        event_id: record.event_id.clone(),
+        stream: record.stream.as_str().to_owned(),
+        revision: record.revision.0,
+        r#type: record.event.type_name.clone(),
+        occurred_time: Some(to_proto(record.occurred)),
+        recorded_time: Some(to_proto(record.recorded)),
+        actor: Some(actor_to_proto(&record.actor)),
+        cause: Some(cause_to_proto(&record.cause)),
+        correlation_id: record.correlation_id.clone(),
+        traceparent: record.traceparent.clone(),
+        area: record.area.as_str().to_owned(),
+        data: record.event.data.clone(),
+    }
+    .encode_to_vec()
+}
+
+/// # Errors
+/// The bytes are not a record, or a field that every record has is missing.
+pub fn decode(bytes: &[u8]) -> Result<Raw, RecordError> {
+    let record = pb::Record::decode(bytes).map_err(|e| RecordError::Malformed(e.to_string()))?;
+    let position = record.position;
+    let invalid = |field| RecordError::Field { position, field };
+    if position == 0 {
+        return Err(invalid("position"));
+    }
+    Ok(Recorded {
+        position: Position(position),
+        event_id: record.event_id,
+        stream: StreamId::parse(&record.stream).map_err(|_| invalid("stream"))?,
+        revision: Revision(record.revision),
+        area: Area::new(record.area).map_err(|_| invalid("area"))?,
+        occurred: or_epoch(record.occurred_time.as_ref()),
+        recorded: or_epoch(record.recorded_time.as_ref()),
+        actor: record
+            .actor
+            .and_then(actor_from_proto)
+            .ok_or_else(|| invalid("actor"))?,
+        cause: record
+            .cause
+            .and_then(cause_from_proto)
+            .ok_or_else(|| invalid("cause"))?,
+        correlation_id: record.correlation_id,
+        traceparent: record.traceparent,
+        event: Encoded {
+            type_name: record.r#type,
+            data: record.data,
+        },
+    })
+}
+
+/// Decodes the event inside.
+///
+/// # Errors
+/// The type is not of the set, or the data is not such a message.
+pub fn decode_event<E: EventSet>(raw: Raw) -> Result<Recorded<E>, RecordError> {
+    let event = E::decode(&raw.event.type_name, &raw.event.data).map_err(|source| {
+        RecordError::Event {
+            position: raw.position.0,
+            source,
+        }
+    })?;
+    Ok(raw.map(|_| event))
+}
+
+#[must_use]
+pub const fn role_to_proto(role: Role) -> pb::Role {
+    match role {
+        Role::Resident => pb::Role::Resident,
+        Role::Cadre => pb::Role::Cadre,
+        Role::Member => pb::Role::Member,
+        Role::Keeper => pb::Role::Keeper,
+        Role::Dispatcher => pb::Role::Dispatcher,
+        Role::Carrier => pb::Role::Carrier,
+        Role::Auditor => pb::Role::Auditor,
+        Role::Operator => pb::Role::Operator,
+        Role::System => pb::Role::System,
+    }
+}
+
+const fn role_from_proto(role: pb::Role) -> Option<Role> {
+    Some(match role {
+        pb::Role::Unspecified => return None,
+        pb::Role::Resident => Role::Resident,
+        pb::Role::Cadre => Role::Cadre,
+        pb::Role::Member => Role::Member,
+        pb::Role::Keeper => Role::Keeper,
+        pb::Role::Dispatcher => Role::Dispatcher,
+        pb::Role::Carrier => Role::Carrier,
+        pb::Role::Auditor => Role::Auditor,
+        pb::Role::Operator => Role::Operator,
+        pb::Role::System => Role::System,
+    })
+}
+
+fn actor_to_proto(actor: &Actor) -> pb::Actor {
+    pb::Actor {
+        role: role_to_proto(actor.role).into(),
+        id: actor.id.clone(),
+        on_behalf_of: actor.on_behalf_of.clone(),
+    }
+}
+
+fn actor_from_proto(actor: pb::Actor) -> Option<Actor> {
+    Some(Actor {
+        role: role_from_proto(actor.role())?,
+        id: actor.id,
+        on_behalf_of: actor.on_behalf_of,
+    })
+}
+
+#[must_use]
+pub fn source_to_proto(source: &Source) -> pb::SourceCause {
+    pb::SourceCause {
+        service: source.service.name().to_owned(),
+        partition: source.partition,
+        position: source.position.0,
+    }
+}
+
+#[must_use]
+pub fn source_from_proto(source: &pb::SourceCause) -> Option<Source> {
+    Some(Source {
+        service: Service::parse(&source.service)?,
+        partition: source.partition,
+        position: Position(source.position),
+    })
+}
+
+fn cause_to_proto(cause: &Cause) -> pb::Cause {
+    let cause = match cause {
+        Cause::Request {
+            request_id,
+            digest,
+            record_count,
+        } => pb::cause::Cause::Request(pb::RequestCause {
+            request_id: request_id.clone(),
+            digest: digest.to_vec(),
+            record_count: *record_count,
+        }),
+        Cause::Source(source) => pb::cause::Cause::Source(source_to_proto(source)),
+        Cause::Timer { due } => pb::cause::Cause::Timer(pb::TimerCause {
+            due_time: Some(to_proto(*due)),
+        }),
+    };
+    pb::Cause { cause: Some(cause) }
+}
+
+fn cause_from_proto(cause: pb::Cause) -> Option<Cause> {
+    Some(match cause.cause? {
+        pb::cause::Cause::Request(request) => Cause::Request {
+            request_id: request.request_id,
+            digest: request.digest.try_into().ok()?,
+            record_count: request.record_count,
+        },
+        pb::cause::Cause::Source(source) => Cause::Source(source_from_proto(&source)?),
+        pb::cause::Cause::Timer(timer) => Cause::Timer {
+            due: or_epoch(timer.due_time.as_ref()),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use decider::Timestamp;
+
+    fn raw(cause: Cause) -> Raw {
+        Recorded {
+            position: Position(7),
+            event_id: "01J".into(),
+            stream: StreamId::new("order", "1"),
+            revision: Revision(2),
+            area: Area::new("632725100").expect("nine digits"),
+            occurred: Timestamp(1_662_076_800_123),
+            recorded: Timestamp(1_662_076_800_456),
+            actor: Actor {
+                role: Role::Cadre,
+                id: "c-1".into(),
+                on_behalf_of: "H1".into(),
+            },
+            cause,
+            correlation_id: "c".into(),
+            traceparent: String::new(),
+            event: Encoded {
+                type_name: "baogong.order.v1.OrderConfirmed".into(),
+                data: vec![1, 2],
+            },
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        for cause in [
+            Cause::Request {
+                request_id: "r".into(),
+                digest: [9; 16],
+                record_count: 3,
+            },
+            Cause::Source(Source {
+                service: Service::Logistics,
+                partition: 4,
+                position: Position(5),
+            }),
+            Cause::Timer { due: Timestamp(-5) },
+        ] {
+            let record = raw(cause);
+            assert_eq!(decode(&encode(&record)), Ok(record));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let mut message = pb::Record::decode(&*encode(&raw(Cause::Timer {
+            due: Timestamp(0),
+        })))
+        .expect("a record");
+        message.area = "here".into();
+        assert_eq!(
+            decode(&message.encode_to_vec()),
+            Err(RecordError::Field {
+                position: 7,
+                field: "area"
+            })
+        );
+        assert!(matches!(decode(&[0xff]), Err(RecordError::Malformed(_))));
+    }
+}
