@@ -1,1 +1,26 @@
-//! service-kit
+//! What every service is made of: the partition's runtime, configuration,
+//! telemetry, the gRPC server with its manners, and the supervisor.
+//!
+//! It knows no business rule; a service brings its domain (see `decider`) and
+//! its gRPC handlers. The way of a command: a handler parses the request
+//! ([`call`], [`fields`]), [`partition::Partition::submit`] queues it, the
+//! partition's writer decides it, stores the records and answers; the relay
+//! publishes them; other services' [`reactor`]s take them in.
+
+pub mod admin;
+pub mod call;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod fields;
+pub mod host;
+pub mod http;
+pub mod outbox;
+pub mod page;
+pub mod partition;
+pub mod reactor;
+pub mod reconcile;
+pub mod sealing;
+pub mod status;
+pub mod supervisor;
+pub mod telemetry;

@@ -1,0 +1,90 @@
+//! Messages as callers see them, and their form on the wire.
+
+use std::str::FromStr;
+
+use async_nats::{HeaderMap, HeaderName, HeaderValue, header::NATS_EXPECTED_LAST_SEQUENCE};
+use bytes::Bytes;
+
+use crate::error::{BoxError, BusError};
+
+/// A message as the stream holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Equals the position of the record in the source's event log.
+    pub sequence: u64,
+    pub subject: String,
+    /// In no particular order.
+    pub headers: Vec<(String, String)>,
+    pub payload: Bytes,
+}
+
+/// A record on its way to the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutMessage {
+    /// Position in the event log, which the stream's sequence must become.
+    pub position: u64,
+    pub subject: String,
+    pub headers: Vec<(String, String)>,
+    /// The record's bytes as in the log.
+    pub payload: Bytes,
+}
+
+impl OutMessage {
+    /// The headers with the fence: the server stores the message only as
+    /// number `position`.
+    pub(crate) fn fenced_headers(&self) -> Result<HeaderMap, BoxError> {
+        let mut map = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let header = HeaderName::from_str(name)
+                .map_err(|_| format!("`{name}` cannot be the name of a header"))?;
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| format!("the value of header `{name}` has a line break"))?;
+            map.append(header, value);
+        }
+        map.insert(
+            NATS_EXPECTED_LAST_SEQUENCE,
+            HeaderValue::from(self.position.saturating_sub(1)),
+        );
+        Ok(map)
+    }
+}
+
+impl Message {
+    pub(crate) fn from_delivery(
+        delivery: async_nats::jetstream::Message,
+    ) -> Result<Self, BusError> {
+        let sequence = delivery
+            .info()
+            .map_err(|e| BusError::unavailable("a delivery without a sequence came in", e))?
+            .stream_sequence;
+        let message = delivery.message;
+        Ok(Self {
+            sequence,
+            subject: message.subject.into_string(),
+            headers: message.headers.as_ref().map(pairs).unwrap_or_default(),
+            payload: message.payload,
+        })
+    }
+
+    pub(crate) fn from_store(stored: async_nats::jetstream::message::StreamMessage) -> Self {
+        Self {
+            sequence: stored.sequence,
+            subject: stored.subject.into_string(),
+            headers: pairs(&stored.headers),
+            payload: stored.payload,
+        }
+    }
+}
+
+/// The headers that the sender gave, without the fence.
+fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| **name != NATS_EXPECTED_LAST_SEQUENCE)
+        .flat_map(|(name, values)| {
+            values
+                .iter()
+                .map(move |value| (name.to_string(), value.to_string()))
+        })
+        .collect()
+}

@@ -1,0 +1,9 @@
+//! The bus against a real nats-server. Each test has a server and a directory
+//! of its own.
+
+mod key_bucket;
+mod relay;
+mod server;
+mod stream;
+mod subscription;
+mod support;

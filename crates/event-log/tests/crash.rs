@@ -1,0 +1,163 @@
+//! The log under a process that is killed, and under a disk that is full. Each
+//! test runs this test binary again as a child that does the writing.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use bytes::Bytes;
+use decider::Position;
+use event_log::{EventLog, LogError, SledLog, SledOptions, Unit};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+const DIRECTORY: &str = "EVENT_LOG_TEST_DIRECTORY";
+const CYCLE: &str = "EVENT_LOG_TEST_CYCLE";
+
+/// What the child of this cycle writes at this position.
+fn record(cycle: u64, position: u64) -> Bytes {
+    let mut rng = StdRng::seed_from_u64(position ^ cycle << 32);
+    let bytes = if rng.random_ratio(1, 20) { 20_000..50_000 } else { 20..400 };
+    let mut record = format!("{cycle} {position} ").into_bytes();
+    record.resize(rng.random_range(bytes), position as u8);
+    Bytes::from(record)
+}
+
+fn cycle_of(bytes: &[u8]) -> u64 {
+    let text = bytes.split(|b| *b == b' ').next().unwrap();
+    std::str::from_utf8(text).unwrap().parse().unwrap()
+}
+
+/// The child that `test` starts: `None` in the parent.
+fn in_child() -> Option<(PathBuf, u64)> {
+    let path = std::env::var_os(DIRECTORY)?;
+    Some((path.into(), std::env::var(CYCLE).unwrap().parse().unwrap()))
+}
+
+fn child(mut command: Command, path: &Path, cycle: u64) -> Child {
+    command
+        .env(DIRECTORY, path)
+        .env(CYCLE, cycle.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn this_test(name: &str) -> Vec<std::ffi::OsString> {
+    let binary = std::env::current_exe().unwrap().into();
+    vec![binary, "--exact".into(), name.into(), "--nocapture".into()]
+}
+
+/// The position in a line that the child printed.
+fn acknowledged(line: &str) -> Option<u64> {
+    line.split_once("acknowledged ")?.1.parse().ok()
+}
+
+/// Appends groups of all sizes until it is killed or fails.
+fn append_until_the_end(path: &Path, cycle: u64) -> LogError {
+    let (log, _) = SledLog::open(SledOptions::new(path)).unwrap();
+    let mut rng = StdRng::seed_from_u64(cycle);
+    loop {
+        let mut next = log.last_position().0;
+        let units = rng.random_range(1..40);
+        let group = (0..units).map(|_| unit_behind(&mut next, cycle)).collect();
+        match log.append(group) {
+            Ok(last) => println!("acknowledged {last}"),
+            Err(error) => {
+                let again = log.append(vec![Unit(vec![Bytes::from_static(b"x")])]);
+                assert!(matches!(again, Err(LogError::Closed { .. })), "{again:?}");
+                return error;
+            }
+        }
+    }
+}
+
+/// The unit that goes behind `last`: two records where they fit, else one.
+fn unit_behind(last: &mut u64, cycle: u64) -> Unit {
+    let records = [1, 2].map(|n| record(cycle, *last + n));
+    let mut unit = Unit(records.to_vec());
+    if unit.check().is_err() {
+        unit.0.truncate(1);
+    }
+    *last += unit.0.len() as u64;
+    unit
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
+    if let Some((path, cycle)) = in_child() {
+        panic!("{}", append_until_the_end(&path, cycle));
+    }
+    let name = "nothing_acknowledged_is_lost_when_the_process_is_killed";
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = rand::rng();
+    // Position and cycle of the last acknowledged record of each cycle.
+    let mut promised: Vec<(u64, u64)> = Vec::new();
+    for cycle in 1..=6 {
+        let mut command = Command::new(&this_test(name)[0]);
+        command.args(&this_test(name)[1..]);
+        let mut child = child(command, dir.path(), cycle);
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let groups = rng.random_range(1..80);
+        let mut last = 0;
+        let mut seen = 0;
+        for line in lines.map_while(Result::ok) {
+            let Some(position) = acknowledged(&line) else { continue };
+            last = position;
+            seen += 1;
+            if seen == groups {
+                // What was printed before the kill took effect is read and
+                // held to as well.
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(seen >= groups, "the child ended by itself after {seen} groups");
+        promised.push((last, cycle));
+
+        let (log, report) = SledLog::open(SledOptions::existing(dir.path())).unwrap();
+        assert!(report.last_position >= Position(last), "{report}, {last} was acknowledged");
+        let entries = log.read(Position(1), usize::MAX).unwrap();
+        assert_eq!(entries.len() as u64, report.last_position.0);
+        for (entry, position) in entries.iter().zip(1..) {
+            assert_eq!(entry.position, Position(position));
+            let wrote = cycle_of(&entry.bytes);
+            assert_eq!(entry.bytes, record(wrote, position));
+            if let Some((_, promise)) = promised.iter().find(|(last, _)| position <= *last) {
+                assert!(wrote <= *promise, "position {position} was written again");
+            }
+        }
+    }
+}
+
+/// A limit on the size of files stands in for the full disk: the kernel refuses
+/// the write in the same place.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_an_error_that_says_so_and_loses_nothing() {
+    if let Some((path, cycle)) = in_child() {
+        let error = append_until_the_end(&path, cycle);
+        println!("refused: {error}");
+        return;
+    }
+    let name = "a_full_disk_is_an_error_that_says_so_and_loses_nothing";
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    // In blocks of 512 bytes or 1 KiB; the signal that comes with it is ignored.
+    command.args(["-c", "trap '' XFSZ; ulimit -f 20000; exec \"$@\"", "sh"]);
+    command.args(this_test(name));
+    let mut child = child(command, dir.path(), 1);
+    let lines: Vec<String> =
+        BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok).collect();
+    assert!(child.wait().unwrap().success(), "{lines:?}");
+    let last = lines.iter().filter_map(|line| acknowledged(line)).next_back().unwrap();
+    let refused = lines.iter().any(|line| line.contains("refused: no room to write the event log"));
+    assert!(refused, "{lines:?}");
+
+    let (log, report) = SledLog::open(SledOptions::new(dir.path())).unwrap();
+    assert!(report.last_position >= Position(last), "{report}, {last} was acknowledged");
+    for (entry, position) in log.read(Position(1), usize::MAX).unwrap().iter().zip(1..) {
+        assert_eq!(entry.bytes, record(1, position));
+    }
+    log.append(vec![Unit(vec![record(2, report.last_position.0 + 1)])]).unwrap();
+}

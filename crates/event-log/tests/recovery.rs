@@ -1,0 +1,269 @@
+//! Opening a log after something went wrong: what is cut, what is refused, and
+//! what the error says.
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use decider::Position;
+use event_log::{EventLog, LogError, OpenReport, SledLog, SledOptions, Unit};
+
+fn open(path: &Path) -> Result<(SledLog, OpenReport), LogError> {
+    SledLog::open(SledOptions { sync: false, ..SledOptions::new(path) })
+}
+
+/// The sled database below the log, to do harm in it.
+fn below(path: &Path, harm: impl FnOnce(&sled::Db)) {
+    let config = sled::Config::new().path(path).flush_every_ms(None);
+    let db = config.segment_size(8 * 1024 * 1024).open().unwrap();
+    harm(&db);
+    db.flush().unwrap();
+}
+
+fn change_a_byte(db: &sled::Db, first: u64) {
+    let key = first.to_be_bytes();
+    let mut value = db.get(key).unwrap().unwrap().to_vec();
+    *value.last_mut().unwrap() ^= 1;
+    db.insert(key, value).unwrap();
+}
+
+fn record(n: u64, bytes: usize) -> Bytes {
+    Bytes::from(vec![n as u8; bytes])
+}
+
+/// Three groups of two records, and a last group in three batches: positions
+/// 1–2, 3–4, 5–6, then 7, 8, 9.
+fn four_groups(path: &Path) {
+    let (log, _) = open(path).unwrap();
+    for n in [1, 3, 5] {
+        log.append(vec![Unit(vec![record(n, 20), record(n + 1, 20)])]).unwrap();
+    }
+    log.append((7..10).map(|n| Unit(vec![record(n, 40_000)])).collect()).unwrap();
+}
+
+fn damaged(path: &Path) -> (Position, String) {
+    match open(path) {
+        Err(error @ LogError::Damaged { .. }) => {
+            let text = error.to_string();
+            let LogError::Damaged { position, .. } = error else { unreachable!() };
+            (position, text)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_undamaged_log_is_reported_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("order/0");
+    let (log, report) = open(&path).unwrap();
+    assert_eq!(report.to_string(), format!("new event log in {}", path.display()));
+    log.append(vec![Unit(vec![record(1, 20)])]).unwrap();
+    drop(log);
+    let (_log, report) = open(&path).unwrap();
+    let line = format!("event log in {}: 1 records in 1 batches, 1 KiB, ", path.display());
+    assert!(report.to_string().starts_with(&line), "{report}");
+}
+
+#[test]
+fn a_damaged_last_batch_is_cut_off_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    four_groups(dir.path());
+    below(dir.path(), |db| change_a_byte(db, 9));
+
+    let (log, report) = open(dir.path()).unwrap();
+    let cut = report.cut.clone().unwrap();
+    assert_eq!((report.last_position, cut.first_position), (Position(8), Position(9)));
+    assert_eq!(cut.kept_in, dir.path().join("cut-9.bin"));
+    assert!(report.to_string().contains("cut off from position 9: 1 batches of 40024 bytes"));
+    let kept = fs::read(&cut.kept_in).unwrap();
+    assert_eq!(kept[..12], [0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0x9c, 0x58]);
+    assert_eq!(kept.len(), 12 + 40_024);
+
+    log.append(vec![Unit(vec![record(99, 5)])]).unwrap();
+    drop(log);
+    let (log, report) = open(dir.path()).unwrap();
+    assert_eq!((report.cut, report.last_position), (None, Position(9)));
+    assert_eq!(log.read(Position(9), 1).unwrap()[0].bytes, record(99, 5));
+}
+
+#[test]
+fn a_second_cut_at_the_same_place_keeps_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    four_groups(dir.path());
+    for name in ["cut-9.bin", "cut-9-2.bin"] {
+        below(dir.path(), |db| {
+            db.insert(9u64.to_be_bytes(), b"torn").unwrap();
+        });
+        let (_, report) = open(dir.path()).unwrap();
+        assert_eq!(report.cut.unwrap().kept_in, dir.path().join(name));
+    }
+}
+
+#[test]
+fn a_hole_in_an_interrupted_group_cuts_off_the_rest_of_the_group() {
+    let dir = tempfile::tempdir().unwrap();
+    four_groups(dir.path());
+    below(dir.path(), |db| {
+        db.remove(8u64.to_be_bytes()).unwrap();
+    });
+    let (log, report) = open(dir.path()).unwrap();
+    let cut = report.cut.unwrap();
+    assert_eq!((cut.first_position, cut.batches), (Position(8), 1));
+    assert_eq!(cut.why, "the next batch begins at position 9");
+    assert_eq!(log.read(Position(1), 100).unwrap().len(), 7);
+}
+
+#[test]
+fn damage_with_later_groups_behind_it_is_refused_and_named() {
+    for position in [1u64, 3, 5] {
+        let dir = tempfile::tempdir().unwrap();
+        four_groups(dir.path());
+        below(dir.path(), |db| change_a_byte(db, position));
+        let (named, text) = damaged(dir.path());
+        assert_eq!(named, Position(position));
+        assert!(text.contains("checksum"), "{text}");
+        assert!(text.contains("restore the log from its JetStream stream"), "{text}");
+        assert_eq!(damaged(dir.path()).0, Position(position), "nothing was changed");
+    }
+}
+
+#[test]
+fn a_missing_batch_with_later_groups_behind_it_is_refused_and_named() {
+    for position in [1u64, 3, 5] {
+        let dir = tempfile::tempdir().unwrap();
+        four_groups(dir.path());
+        below(dir.path(), |db| {
+            db.remove(position.to_be_bytes()).unwrap();
+        });
+        assert_eq!(damaged(dir.path()).0, Position(position));
+    }
+}
+
+#[test]
+fn a_batch_in_the_wrong_place_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    four_groups(dir.path());
+    below(dir.path(), |db| {
+        let value = db.get(1u64.to_be_bytes()).unwrap().unwrap();
+        db.insert(3u64.to_be_bytes(), value).unwrap();
+    });
+    assert_eq!(damaged(dir.path()).0, Position(3));
+}
+
+#[test]
+fn harm_to_the_file_itself_never_gives_wrong_or_missing_records() {
+    let dir = tempfile::tempdir().unwrap();
+    four_groups(dir.path());
+    let whole = open(dir.path()).unwrap().0.read(Position(1), 100).unwrap();
+    assert_eq!(whole.len(), 9);
+    let bytes = fs::read(dir.path().join("db")).unwrap();
+    let written = bytes.iter().rposition(|b| *b != 0).unwrap();
+    for step in 0..40 {
+        let copy = copy_of(dir.path());
+        let mut harmed = bytes.clone();
+        harmed[written * step / 40] ^= 0x10;
+        fs::write(copy.path().join("db"), harmed).unwrap();
+        match open(copy.path()) {
+            // sled itself drops what follows a harmed message at its end.
+            Ok((log, report)) => {
+                let records = log.read(Position(1), 100).unwrap();
+                assert_eq!(records.len() as u64, report.last_position.0);
+                assert_eq!(records, whole[..records.len()]);
+            }
+            Err(LogError::Damaged { .. } | LogError::NotALog { .. }) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+fn copy_of(path: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    copy
+}
+
+#[test]
+fn a_copy_of_a_log_in_use_can_be_examined() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = open(dir.path()).unwrap();
+    log.append(vec![Unit(vec![record(1, 20)])]).unwrap();
+    let copy = copy_of(dir.path());
+    let (copied, _) = SledLog::open(SledOptions::existing(copy.path())).unwrap();
+    assert_eq!(copied.read(Position(1), 9).unwrap(), log.read(Position(1), 9).unwrap());
+}
+
+#[test]
+fn a_directory_in_use_is_refused_until_it_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = open(dir.path()).unwrap();
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, LogError::DirectoryInUse { .. }), "{error:?}");
+    assert!(error.to_string().contains("stop the service that has it open"), "{error}");
+    drop(log);
+    assert!(open(dir.path()).is_ok());
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    four_groups(dir.path());
+    below(dir.path(), |db| {
+        let mut head = b"BAOGONGL\x00\x00\x00\x02".to_vec();
+        head.extend_from_slice(&crc32c::crc32c(&head).to_be_bytes());
+        db.insert(0u64.to_be_bytes(), head).unwrap();
+    });
+    let error = open(dir.path()).unwrap_err();
+    assert!(
+        matches!(error, LogError::NewerFormat { found: 2, supported: 1, .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn what_is_not_a_log_is_refused_and_left_alone() {
+    let refused = |path: &Path, create: bool| {
+        let error = SledLog::open(SledOptions { create, ..SledOptions::new(path) }).unwrap_err();
+        assert!(matches!(error, LogError::NotALog { .. }), "{error:?}");
+        error.to_string()
+    };
+    let not_a_log = |path: &Path, create: bool| {
+        let files = || fs::read_dir(path).map(Iterator::count).unwrap_or_default();
+        let before = files();
+        let text = refused(path, create);
+        assert_eq!(files(), before);
+        text
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let text = not_a_log(&dir.path().join("nowhere"), false);
+    assert!(text.ends_with("nowhere is not an event log: there is no file `db` in it"), "{text}");
+    assert!(!dir.path().join("nowhere").exists());
+    not_a_log(dir.path(), false);
+
+    let home = dir.path().join("home");
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("letter.txt"), "dear").unwrap();
+    assert!(not_a_log(&home, true).contains("already holds `letter.txt`"));
+
+    fs::write(home.join("db"), "another program's").unwrap();
+    fs::write(home.join("conf"), "another program's settings").unwrap();
+    assert!(not_a_log(&home, true).contains("not a sled database"));
+
+    let other = dir.path().join("other");
+    below(&other, |db| drop(db.insert("a", "b").unwrap()));
+    assert!(refused(&other, true).contains("holds something else"));
+}
+
+#[test]
+fn a_database_that_a_crash_left_empty_becomes_a_log_only_where_one_may_be_made() {
+    let dir = tempfile::tempdir().unwrap();
+    below(dir.path(), |_| {});
+    let error = SledLog::open(SledOptions::existing(dir.path())).unwrap_err();
+    assert!(matches!(error, LogError::NotALog { .. }), "{error:?}");
+    assert!(open(dir.path()).unwrap().1.created);
+}

@@ -1,0 +1,212 @@
+//! `AdminService` and `LogService`, the same for every service.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use decider::{Domain, Position, Service};
+use futures::Stream;
+use proto::{
+    AnyEvent,
+    admin::v1::{
+        AdvanceClockRequest, AdvanceClockResponse, GetStatusRequest, GetStatusResponse,
+        PartitionStatus, SourceCursor, admin_service_server::AdminService,
+    },
+    log::v1::{ReadRequest, ReadResponse, log_service_server::LogService},
+    time::to_proto,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Response, Status};
+
+use crate::{
+    call::Partitions,
+    fields::Fields,
+    partition::Partition,
+    status::{clock, retry, status},
+};
+
+/// Counts pieces of work that a service owes besides its timers.
+pub type PendingWork = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+pub struct Admin<D: Domain> {
+    pub partitions: Partitions<D>,
+    pub relayed: Vec<(u32, watch::Receiver<u64>)>,
+    pub pending: Vec<PendingWork>,
+}
+
+impl<D: Domain> Admin<D> {
+    fn partition_status(&self, partition: &Partition<D>) -> PartitionStatus {
+        let now = partition.clock().now();
+        let (applied, cursors, next_due) = partition.peek(|machine| {
+            let cursors = D::SOURCES
+                .iter()
+                .map(|source| SourceCursor {
+                    service: source.name().to_owned(),
+                    partition: partition.number(),
+                    position: machine.cursor(*source).0,
+                })
+                .collect();
+            (machine.position(), cursors, D::next_due(machine.state()))
+        });
+        let owed: u64 = self.pending.iter().map(|count| count()).sum();
+        PartitionStatus {
+            partition: partition.number(),
+            applied_position: applied.0,
+            durable_position: partition.log().last_position().0,
+            relayed_position: self
+                .relayed
+                .iter()
+                .find(|(number, _)| *number == partition.number())
+                .map_or(0, |(_, relayed)| *relayed.borrow()),
+            queued: u32::try_from(partition.queued()).unwrap_or(u32::MAX),
+            cursors,
+            now: Some(to_proto(now)),
+            pending_work: owed + u64::from(next_due.is_some_and(|at| at <= now)),
+            next_due_time: next_due.map(to_proto),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl<D: Domain<Foreign = AnyEvent>> AdminService for Admin<D> {
+    async fn get_status(
+        &self,
+        _request: Request<GetStatusRequest>,
+    ) -> Result<Response<GetStatusResponse>, Status> {
+        let partitions: Vec<_> = self
+            .partitions
+            .iter()
+            .map(|partition| self.partition_status(partition))
+            .collect();
+        let test = self.partitions.iter().any(|p| p.clock().is_test());
+        Ok(Response::new(GetStatusResponse {
+            service: D::SERVICE.name().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            partitions,
+            ready: true,
+            clock: if test { "test" } else { "system" }.to_owned(),
+        }))
+    }
+
+    async fn advance_clock(
+        &self,
+        request: Request<AdvanceClockRequest>,
+    ) -> Result<Response<AdvanceClockResponse>, Status> {
+        let mut fields = Fields::new();
+        let to = fields.time("to", request.get_ref().to.as_ref());
+        fields.finish(D::SERVICE)?;
+        let mut answer = AdvanceClockResponse::default();
+        for partition in self.partitions.iter() {
+            let (now, fired) = partition
+                .advance_clock(to)
+                .await
+                .map_err(|error| clock(D::SERVICE, &error))?;
+            answer.now = Some(to_proto(now));
+            answer.timers_fired += fired;
+        }
+        Ok(Response::new(answer))
+    }
+}
+
+/// Records sent in one message: far below gRPC's 4 MiB.
+const CHUNK: usize = 256;
+/// A follower that takes nothing for so long is let go.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub struct Logs<D: Domain> {
+    pub partitions: Partitions<D>,
+    pub stop: CancellationToken,
+}
+
+#[tonic::async_trait]
+impl<D: Domain> LogService for Logs<D> {
+    type ReadStream = Pin<Box<dyn Stream<Item = Result<ReadResponse, Status>> + Send>>;
+
+    async fn read(
+        &self,
+        request: Request<ReadRequest>,
+    ) -> Result<Response<Self::ReadStream>, Status> {
+        let request = request.into_inner();
+        let partition = self.partitions.get(request.partition).ok_or_else(|| {
+            status(
+                D::SERVICE,
+                Code::NotFound,
+                "PARTITION_ELSEWHERE",
+                format!("partition {} is not hosted here", request.partition),
+            )
+        })?;
+        let (sender, receiver) = mpsc::channel(4);
+        let reader = read(
+            partition.clone(),
+            request,
+            sender.clone(),
+            self.stop.clone(),
+        );
+        // Ends with the client, with the service, or with the log.
+        tokio::spawn(async move {
+            if let Err(status) = reader.await {
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+async fn read<D: Domain>(
+    partition: Partition<D>,
+    request: ReadRequest,
+    sender: mpsc::Sender<Result<ReadResponse, Status>>,
+    stop: CancellationToken,
+) -> Result<(), Status> {
+    let mut next = Position(request.from_position.max(1));
+    let mut left = if request.limit == 0 {
+        u64::MAX
+    } else {
+        request.limit
+    };
+    let mut last = partition.log().watch();
+    while left > 0 {
+        let chunk = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let log = Arc::clone(partition.log());
+        let entries = tokio::task::spawn_blocking(move || log.read(next, chunk))
+            .await
+            .map_err(|_| stopping(D::SERVICE))?
+            .map_err(|error| {
+                tracing::error!(%error, "the event log cannot be read");
+                status(D::SERVICE, Code::DataLoss, "LOG_UNREADABLE", error.to_string())
+            })?;
+        let Some(end) = entries.last().map(|entry| entry.position) else {
+            if !request.follow {
+                return Ok(());
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Err(stopping(D::SERVICE)),
+                () = sender.closed() => return Ok(()),
+                more = last.wait_for(|last| *last >= next) => {
+                    more.map_err(|_| stopping(D::SERVICE))?;
+                }
+            }
+            continue;
+        };
+        next = end.next();
+        left -= entries.len() as u64;
+        let part = ReadResponse {
+            records: entries.into_iter().map(|e| e.bytes.to_vec()).collect(),
+            last_position: partition.log().last_position().0,
+        };
+        match sender.send_timeout(Ok(part), SEND_TIMEOUT).await {
+            Ok(()) => {}
+            Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+fn stopping(service: Service) -> Status {
+    retry(
+        service,
+        Code::Unavailable,
+        "SHUTTING_DOWN",
+        "the service is shutting down; read on from your last position when it is back",
+    )
+}

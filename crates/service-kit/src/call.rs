@@ -1,0 +1,306 @@
+//! What every gRPC handler does first and last: find the partition, read who
+//! asks, submit, answer.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use decider::{Actor, Area, Domain, Position, Revision, Role, Timestamp};
+use hmac::{Hmac, Mac};
+use prost::Message;
+use proto::AnyEvent;
+use sha2::{Digest, Sha256};
+use tonic::{Code, Request, Status};
+
+use crate::{
+    fields::Fields,
+    page::Page,
+    partition::{AsOf, Committed, Partition, machine::{Machine, RequestMeta}},
+    status::{self, RejectionCode},
+    telemetry,
+};
+
+/// A request that changes something (AIP-155).
+pub trait CommandRequest: Message {
+    fn request_id(&self) -> &str;
+    fn area(&self) -> &str;
+    fn if_revision(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A request that reads.
+pub trait QueryRequest: Message {
+    fn area(&self) -> &str;
+    fn min_position(&self) -> u64;
+}
+
+/// Implements [`CommandRequest`] for messages with the usual fields.
+#[macro_export]
+macro_rules! command_requests {
+    ($($message:ty),* ; if_revision: $($revised:ty),* $(,)?) => {
+        $(impl $crate::call::CommandRequest for $message {
+            fn request_id(&self) -> &str { &self.request_id }
+            fn area(&self) -> &str { &self.area }
+        })*
+        $(impl $crate::call::CommandRequest for $revised {
+            fn request_id(&self) -> &str { &self.request_id }
+            fn area(&self) -> &str { &self.area }
+            fn if_revision(&self) -> Option<u64> { self.if_revision }
+        })*
+    };
+}
+
+/// Implements [`QueryRequest`] for messages with the usual fields.
+#[macro_export]
+macro_rules! query_requests {
+    ($($message:ty),* $(,)?) => {
+        $(impl $crate::call::QueryRequest for $message {
+            fn area(&self) -> &str { &self.area }
+            fn min_position(&self) -> u64 { self.min_position }
+        })*
+    };
+}
+
+/// The partitions hosted by this process.
+pub struct Partitions<D: Domain> {
+    hosted: Arc<BTreeMap<u32, Partition<D>>>,
+    count: u32,
+    /// Keys the digests of requests, so that personal data cannot be guessed
+    /// from them.
+    digest_key: Option<[u8; 32]>,
+}
+
+impl<D: Domain> Clone for Partitions<D> {
+    fn clone(&self) -> Self {
+        Self {
+            hosted: Arc::clone(&self.hosted),
+            count: self.count,
+            digest_key: self.digest_key,
+        }
+    }
+}
+
+/// Partition of an area: CRC-32C of its code, modulo the number of partitions.
+#[must_use]
+pub fn partition_of(area: &Area, count: u32) -> u32 {
+    crc32c::crc32c(area.as_str().as_bytes()) % count.max(1)
+}
+
+/// A request that was read, ready to be decided.
+pub struct Call<D: Domain> {
+    partition: Partition<D>,
+    meta: RequestMeta,
+}
+
+impl<D: Domain> Partitions<D> {
+    #[must_use]
+    pub fn new(
+        hosted: BTreeMap<u32, Partition<D>>,
+        count: u32,
+        digest_key: Option<[u8; 32]>,
+    ) -> Self {
+        Self {
+            hosted: Arc::new(hosted),
+            count,
+            digest_key,
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Partition<D>> {
+        self.hosted.values()
+    }
+
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<&Partition<D>> {
+        self.hosted.get(&number)
+    }
+
+    fn route(&self, area: &str) -> Result<(Area, &Partition<D>), Status> {
+        let area = Area::new(area).map_err(|error| {
+            let mut fields = Fields::new();
+            fields.wrong("area", error.to_string());
+            fields
+                .finish(D::SERVICE)
+                .expect_err("a violation was added")
+        })?;
+        let number = partition_of(&area, self.count);
+        let partition = self.hosted.get(&number).ok_or_else(|| {
+            status::status(
+                D::SERVICE,
+                Code::Unavailable,
+                "PARTITION_ELSEWHERE",
+                format!("area {area} belongs to partition {number}, which is not hosted here"),
+            )
+        })?;
+        Ok((area, partition))
+    }
+
+    /// Reads what every changing request has in common.
+    ///
+    /// # Errors
+    /// The request id or the area is missing or malformed, or the area is not
+    /// hosted here.
+    pub fn command<M: CommandRequest>(&self, request: Request<M>) -> Result<(Call<D>, M), Status> {
+        let (metadata, _, message) = request.into_parts();
+        let mut fields = Fields::new();
+        let id = message.request_id();
+        let valid = (1..=64).contains(&id.len())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
+        fields.check(
+            valid,
+            "request_id",
+            "1 to 64 characters of A-Z a-z 0-9 _ . : - are needed; a UUID is a good one",
+        );
+        let actor = actor(&metadata, &mut fields);
+        fields.finish(D::SERVICE)?;
+        let (area, partition) = self.route(message.area())?;
+        let meta = RequestMeta {
+            request_id: id.to_owned(),
+            digest: self.digest(&message),
+            area,
+            actor,
+            if_revision: message.if_revision().map(Revision),
+            correlation_id: text(&metadata, "baogong-correlation-id")
+                .filter(|c| decider::is_code(c))
+                .unwrap_or(id)
+                .to_owned(),
+            traceparent: telemetry::traceparent(&tracing::Span::current()),
+        };
+        let call = Call {
+            partition: partition.clone(),
+            meta,
+        };
+        Ok((call, message))
+    }
+
+    /// Answers a reading request from the state as it is.
+    ///
+    /// # Errors
+    /// The area is malformed or not hosted here, or `min_position` was not
+    /// reached in time.
+    pub async fn query<M: QueryRequest, R>(
+        &self,
+        message: &M,
+        look: impl FnOnce(&Machine<D>, &Area, Timestamp) -> R,
+    ) -> Result<(R, Position), Status> {
+        let (area, partition) = self.route(message.area())?;
+        let now = partition.clock().now();
+        partition
+            .query(Position(message.min_position()), |machine| {
+                look(machine, &area, now)
+            })
+            .await
+            .map_err(|error| status::query(D::SERVICE, &error))
+    }
+
+    /// Answers a reading request from the state of a past moment.
+    ///
+    /// # Errors
+    /// As [`Self::query`], or the moment's position is not recorded.
+    pub async fn query_as_of<M: QueryRequest, R: Send + 'static>(
+        &self,
+        message: &M,
+        moment: AsOf,
+        look: impl FnOnce(&Machine<D>, &Area, Timestamp) -> R + Send + 'static,
+    ) -> Result<(R, Position), Status> {
+        let (area, partition) = self.route(message.area())?;
+        partition
+            .query_as_of(moment, move |machine, time| look(machine, &area, time))
+            .await
+            .map_err(|error| status::query(D::SERVICE, &error))
+    }
+
+    /// Reads the page that a list request asks for.
+    ///
+    /// # Errors
+    /// See [`Page::parse`].
+    pub fn page(&self, size: i32, token: &str, list: &str) -> Result<Page, Status> {
+        Page::parse(D::SERVICE, size, token, list)
+    }
+
+    fn digest<M: Message>(&self, message: &M) -> [u8; 16] {
+        let bytes = message.encode_to_vec();
+        let full: [u8; 32] = match self.digest_key {
+            Some(key) => {
+                let mut mac = Hmac::<Sha256>::new_from_slice(&key)
+                    .expect("HMAC takes a key of any length");
+                mac.update(&bytes);
+                mac.finalize().into_bytes().into()
+            }
+            None => Sha256::digest(&bytes).into(),
+        };
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&full[..16]);
+        digest
+    }
+}
+
+impl<D: Domain<Foreign = AnyEvent>> Call<D>
+where
+    D::Rejection: RejectionCode,
+{
+    #[must_use]
+    pub fn area(&self) -> &Area {
+        &self.meta.area
+    }
+
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.meta.actor
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.partition.clock().now()
+    }
+
+    /// Says for whom the caller acts.
+    pub fn on_behalf_of(&mut self, id: &str) {
+        id.clone_into(&mut self.meta.actor.on_behalf_of);
+    }
+
+    /// Decides the command, and answers once it is durable.
+    ///
+    /// # Errors
+    /// The status of what refused it.
+    pub async fn run(self, command: D::Command) -> Result<Committed<D::Event>, Status> {
+        let name = D::command_name(&command);
+        let result = self.partition.submit(command, self.meta).await;
+        let outcome = if result.is_ok() { "accepted" } else { "refused" };
+        metrics::counter!(
+            "baogong_commands_total",
+            "service" => D::SERVICE.name(), "command" => name, "outcome" => outcome
+        )
+        .increment(1);
+        result.map_err(|error| status::submit(D::SERVICE, &error))
+    }
+}
+
+fn text<'a>(metadata: &'a tonic::metadata::MetadataMap, name: &str) -> Option<&'a str> {
+    metadata.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Who asks: `baogong-role` and `baogong-actor` in the request's metadata, an
+/// operator where nothing is said.
+fn actor(metadata: &tonic::metadata::MetadataMap, fields: &mut Fields) -> Actor {
+    let role = match text(metadata, "baogong-role") {
+        None => Role::Operator,
+        Some(name) => match Role::parse(name) {
+            Some(Role::System) | None => {
+                fields.wrong(
+                    "metadata baogong-role",
+                    "must be resident, cadre, member, keeper, dispatcher, carrier, auditor or \
+                     operator",
+                );
+                Role::Operator
+            }
+            Some(role) => role,
+        },
+    };
+    let id = match text(metadata, "baogong-actor") {
+        None => "unnamed".to_owned(),
+        Some(id) => fields.code("metadata baogong-actor", id),
+    };
+    Actor::new(role, id)
+}

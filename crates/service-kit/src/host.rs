@@ -1,0 +1,386 @@
+//! Puts a service together: logs, streams, writers, relays, reactors, gRPC.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use bus::{Bus, BusOptions, Relay, StreamName};
+use decider::Domain;
+use event_log::{EventLog, SledLog, SledOptions};
+use proto::{
+    AnyEvent,
+    admin::v1::admin_service_server::AdminServiceServer,
+    log::v1::log_service_server::LogServiceServer,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    body::Body,
+    codegen::{Service as TowerService, http},
+    server::NamedService,
+    service::RoutesBuilder,
+};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::{
+    admin::{Admin, Logs, PendingWork},
+    call::Partitions,
+    clock::Clock,
+    config::{ClockKind, Config},
+    http as probes,
+    outbox::LogOutbox,
+    partition::{Limits, Partition, WriterHandle, replay},
+    reactor,
+    reconcile::reconcile,
+    sealing::{KeyRing, MasterKey},
+    status::RejectionCode,
+    supervisor::{Stage, Supervisor},
+    telemetry,
+};
+
+/// Whether a service handles personal data, and so needs the master key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealing {
+    Needed,
+    NotNeeded,
+}
+
+/// What a service adds to the common parts.
+pub struct Builder<D: Domain> {
+    pub partitions: Partitions<D>,
+    /// Present when the service asked for [`Sealing::Needed`].
+    pub keys: Option<KeyRing>,
+    pub supervisor: Supervisor,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+    pending: Vec<PendingWork>,
+}
+
+impl<D: Domain> Builder<D> {
+    /// Adds a gRPC service, with health under its own name.
+    pub fn serve<S>(&mut self, service: S)
+    where
+        S: TowerService<http::Request<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.names.push(S::NAME);
+        self.routes.add_service(service);
+    }
+
+    /// Tells `GetStatus` of work that the service owes besides its timers.
+    pub fn owes(&mut self, count: PendingWork) {
+        self.pending.push(count);
+    }
+}
+
+/// Where a running service listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    pub grpc: std::net::SocketAddr,
+    pub http: std::net::SocketAddr,
+}
+
+/// Runs a service until `shutdown` or until one of its tasks fails. `build`
+/// adds the service's own gRPC services and tasks; `ready` is told once the
+/// service takes requests.
+///
+/// # Errors
+/// The service cannot start, or a task failed.
+pub async fn run<D, A, F>(
+    config: &Config<A>,
+    sealing: Sealing,
+    build: F,
+    ready: Option<tokio::sync::oneshot::Sender<Addresses>>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()>
+where
+    D: Domain<Foreign = AnyEvent>,
+    D::Rejection: RejectionCode,
+    F: FnOnce(&mut Builder<D>) -> anyhow::Result<()>,
+{
+    telemetry::metrics();
+    let options = &config.service;
+    let mut supervisor = Supervisor::new(Duration::from_millis(options.shutdown_grace_ms));
+
+    // The probes answer from the first moment, so that a slow replay is not
+    // taken for a dead process.
+    let readiness = probes::Readiness::default();
+    let http_listener = probes::bind(options.http_address, "the HTTP probes").await?;
+    let http_address = http_listener.local_addr()?;
+    supervisor.spawn(
+        "http",
+        Stage::Relaying,
+        probes::serve(
+            http_listener,
+            readiness.clone(),
+            supervisor.token(Stage::Relaying),
+        ),
+    );
+
+    let bus = Bus::connect(BusOptions {
+        url: config.nats.url.clone(),
+        name: format!("baogong-{}", D::SERVICE),
+        replicas: config.nats.replicas,
+    })
+    .await
+    .context("the address of NATS cannot be used")?;
+    let keys = match sealing {
+        Sealing::NotNeeded => None,
+        Sealing::Needed => Some(MasterKey::load(&config.sealing)?),
+    };
+
+    let preparing = prepare::<D, A>(config, &bus, keys.clone(), &mut supervisor);
+    let (partitions, relayed, key_ring) = tokio::select! {
+        prepared = preparing => prepared?,
+        () = shutdown.cancelled() => return supervisor.run(shutdown).await,
+    };
+
+    let mut builder = Builder {
+        partitions: partitions.clone(),
+        keys: key_ring,
+        supervisor,
+        routes: RoutesBuilder::default(),
+        names: Vec::new(),
+        pending: Vec::new(),
+    };
+    build(&mut builder)?;
+    let Builder {
+        mut supervisor,
+        routes,
+        names,
+        pending,
+        ..
+    } = builder;
+    let admin = Admin {
+        partitions: partitions.clone(),
+        relayed,
+        pending,
+    };
+    let listener = probes::bind(options.grpc_address, "the gRPC server").await?;
+    let grpc_address = listener.local_addr()?;
+    let server = Server {
+        partitions,
+        admin,
+        routes,
+        names,
+        readiness: readiness.clone(),
+        stop: supervisor.token(Stage::Serving),
+    };
+    supervisor.spawn("grpc", Stage::Serving, server.run(listener));
+    tracing::info!(service = %D::SERVICE, grpc = %grpc_address, http = %http_address, "ready");
+    if let Some(ready) = ready {
+        // Whoever waited may have given up.
+        let _ = ready.send(Addresses {
+            grpc: grpc_address,
+            http: http_address,
+        });
+    }
+    let outcome = supervisor.run(shutdown).await;
+    tracing::info!(service = %D::SERVICE, "stopped");
+    outcome
+}
+
+type Prepared<D> = (
+    Partitions<D>,
+    Vec<(u32, watch::Receiver<u64>)>,
+    Option<KeyRing>,
+);
+
+/// Opens, reconciles and replays every partition, and starts what moves it.
+async fn prepare<D, A>(
+    config: &Config<A>,
+    bus: &Bus,
+    master: Option<MasterKey>,
+    supervisor: &mut Supervisor,
+) -> anyhow::Result<Prepared<D>>
+where
+    D: Domain<Foreign = AnyEvent>,
+{
+    let digest_key = master.as_ref().map(|key| key.derive("request-digest"));
+    let mut hosted = BTreeMap::new();
+    let mut relayed = Vec::new();
+    for number in &config.service.partitions {
+        let (partition, writer) = open::<D, A>(config, bus, *number).await?;
+        let stop_writer = writer.stop_token();
+        let writing = supervisor.token(Stage::Writing);
+        supervisor.spawn("writer", Stage::Writing, async move {
+            let ended = writer.ended();
+            tokio::pin!(ended);
+            tokio::select! {
+                result = &mut ended => Ok(result?),
+                () = writing.cancelled() => {
+                    stop_writer.cancel();
+                    Ok(ended.await?)
+                }
+            }
+        });
+        let outbox = LogOutbox {
+            service: D::SERVICE,
+            partition: *number,
+            log: Arc::clone(partition.log()),
+        };
+        let stream = StreamName::new(D::SERVICE.name(), *number);
+        let (relay, position) = Relay::new(bus.clone(), stream, Arc::new(outbox));
+        relayed.push((*number, position));
+        let relaying = supervisor.token(Stage::Relaying);
+        supervisor.spawn("relay", Stage::Relaying, async move {
+            Ok(relay.run(relaying).await?)
+        });
+        for source in D::SOURCES {
+            let follow = reactor::follow(partition.clone(), bus.clone(), *source);
+            supervisor.spawn_dropped("reactor", Stage::Consuming, async move {
+                Ok(follow.await?)
+            });
+        }
+        hosted.insert(*number, partition);
+    }
+    let keys = match master {
+        None => None,
+        Some(master) => Some(KeyRing::open(bus, master).await?),
+    };
+    let count = config.service.partition_count;
+    Ok((Partitions::new(hosted, count, digest_key), relayed, keys))
+}
+
+/// Folder of a partition's log.
+#[must_use]
+pub fn log_directory(data_dir: &std::path::Path, service: decider::Service, number: u32) -> PathBuf {
+    data_dir.join(service.name()).join(number.to_string())
+}
+
+async fn open<D, A>(
+    config: &Config<A>,
+    bus: &Bus,
+    number: u32,
+) -> anyhow::Result<(Partition<D>, WriterHandle)>
+where
+    D: Domain<Foreign = AnyEvent>,
+{
+    let options = &config.service;
+    let mut log_options = SledOptions::new(log_directory(&options.data_dir, D::SERVICE, number));
+    log_options.cache_bytes = options.log_cache_mib * 1024 * 1024;
+    let (log, report) = tokio::task::spawn_blocking(move || SledLog::open(log_options)).await??;
+    tracing::info!(service = %D::SERVICE, partition = number, "{report}");
+    let log: Arc<dyn EventLog> = Arc::new(log);
+
+    let stream = StreamName::new(D::SERVICE.name(), number);
+    let compared = reconcile(&*log, bus, &stream).await?;
+    tracing::info!(service = %D::SERVICE, partition = number, "{compared}");
+
+    let replayed = {
+        let log = Arc::clone(&log);
+        tokio::task::spawn_blocking(move || replay::<D>(&*log, number, None)).await?
+    };
+    let (machine, last_time) = replayed.context("the event log cannot be replayed")?;
+    let clock = match options.clock {
+        ClockKind::System => Clock::System,
+        ClockKind::Test => {
+            let start = options.clock_start()?;
+            Clock::test(start.max(last_time).max(machine.test_clock().unwrap_or(start)))
+        }
+    };
+    let limits = Limits {
+        queue: options.queue_commands_max,
+        group: options.group_commands_max,
+        query_wait: Duration::from_millis(options.query_wait_ms),
+    };
+    Ok(Partition::start(
+        number,
+        log,
+        machine,
+        Arc::new(clock),
+        limits,
+    )?)
+}
+
+/// The gRPC server with everything that is the same in every service.
+struct Server<D: Domain> {
+    partitions: Partitions<D>,
+    admin: Admin<D>,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+    readiness: probes::Readiness,
+    stop: CancellationToken,
+}
+
+impl<D: Domain<Foreign = AnyEvent>> Server<D> {
+    async fn run(mut self, listener: tokio::net::TcpListener) -> anyhow::Result<()> {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        for name in &self.names {
+            health
+                .set_service_status(*name, tonic_health::ServingStatus::Serving)
+                .await;
+        }
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        self.routes
+            .add_service(health_service)
+            .add_service(reflection().build_v1()?)
+            // Python's reflection client speaks the older version only.
+            .add_service(reflection().build_v1alpha()?)
+            .add_service(AdminServiceServer::new(self.admin))
+            .add_service(LogServiceServer::new(Logs {
+                partitions: self.partitions.clone(),
+                stop: self.stop.clone(),
+            }));
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        self.readiness.set(true);
+        let stop = self.stop.clone();
+        let readiness = self.readiness.clone();
+        let names = self.names.clone();
+        let drain = async move {
+            stop.cancelled().await;
+            readiness.set(false);
+            for name in names {
+                health
+                    .set_service_status(name, tonic_health::ServingStatus::NotServing)
+                    .await;
+            }
+        };
+        tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+            .tcp_nodelay(true)
+            .trace_fn(request_span)
+            .add_routes(self.routes.routes())
+            .serve_with_incoming_shutdown(incoming, drain)
+            .await?;
+        Ok(())
+    }
+}
+
+/// One span for each request, under the caller's where it sent one.
+fn request_span(request: &http::Request<()>) -> tracing::Span {
+    if !telemetry::exporting() {
+        return tracing::Span::none();
+    }
+    let path = request.uri().path();
+    let span = tracing::info_span!(
+        "request",
+        otel.name = %path.trim_start_matches('/'),
+        otel.kind = "server",
+        rpc.system = "grpc",
+    );
+    if let Some(parent) = request
+        .headers()
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok())
+    {
+        let _ = span.set_parent(telemetry::context_of(parent));
+    }
+    span
+}

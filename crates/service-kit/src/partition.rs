@@ -1,0 +1,400 @@
+//! A service partition: one writer in front of one event log.
+//!
+//! [`Partition`] is the handle that gRPC handlers, reactors and the operator's
+//! calls hold. Behind it a thread of its own (`writer`) takes what is queued,
+//! lets the [`machine`] decide, appends the group to the log, makes it durable
+//! and only then answers.
+
+pub mod machine;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use decider::{Domain, Position, Recorded, Service, Source, Timestamp};
+use event_log::{EventLog, LogError};
+use parking_lot::RwLock;
+use proto::AnyEvent;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use machine::{Machine, Refusal, ReplayError, RequestMeta};
+
+/// What an accepted request made.
+#[derive(Debug, Clone)]
+pub struct Committed<E> {
+    /// The records of this request; the first answer's, if it was answered
+    /// before.
+    pub records: Vec<Recorded<E>>,
+    /// The last of them, or the position at which nothing needed to change.
+    pub position: Position,
+    /// Whether it was answered before.
+    pub repeated: bool,
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError<R: decider::Rejected> {
+    #[error(transparent)]
+    Refused(#[from] Refusal<R>),
+    #[error("the queue of partition {partition} is full with {capacity} commands; try again later")]
+    QueueFull { partition: u32, capacity: usize },
+    #[error("the service is shutting down; ask again when it is back")]
+    Stopped,
+    #[error("the event log cannot be written; the service restarts: {0}")]
+    Log(String),
+}
+
+/// Why a query was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error("the service is at position {actual} and has not reached {wanted} in time")]
+    NotYet { wanted: Position, actual: Position },
+    #[error("position {wanted} is not in the log yet; the last is {last}")]
+    NotRecorded { wanted: Position, last: Position },
+    #[error("the service is shutting down; ask again when it is back")]
+    Stopped,
+    #[error("the event log cannot be read: {0}")]
+    Log(#[from] LogError),
+    #[error("the event log cannot be replayed: {0}")]
+    Replay(#[from] ReplayError),
+}
+
+/// Why a test clock was not advanced.
+#[derive(Debug, thiserror::Error)]
+pub enum ClockError {
+    #[error("the service runs on the system clock; start it with the clock set to `test`")]
+    SystemClock,
+    #[error("the service is shutting down; ask again when it is back")]
+    Stopped,
+}
+
+/// A past moment of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    Position(Position),
+    /// Everything recorded up to and including this time.
+    Time(Timestamp),
+}
+
+/// Limits of a partition.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Commands that may wait.
+    pub queue: usize,
+    /// Commands decided in one group.
+    pub group: usize,
+    /// How long a query waits for `min_position`.
+    pub query_wait: Duration,
+}
+
+pub(crate) type Reply<D> = oneshot::Sender<
+    Result<Committed<<D as Domain>::Event>, SubmitError<<D as Domain>::Rejection>>,
+>;
+
+pub(crate) enum Work<D: Domain> {
+    Request {
+        command: D::Command,
+        meta: RequestMeta,
+        reply: Reply<D>,
+    },
+    Reaction {
+        source: Source,
+        foreign: Box<Recorded<AnyEvent>>,
+        type_name: String,
+        traceparent: String,
+    },
+    AdvanceClock {
+        to: Timestamp,
+        reply: oneshot::Sender<(Timestamp, u64)>,
+    },
+}
+
+/// Handle of a running partition; cheap to clone.
+pub struct Partition<D: Domain> {
+    inner: Arc<Inner<D>>,
+}
+
+struct Inner<D: Domain> {
+    number: u32,
+    log: Arc<dyn EventLog>,
+    machine: RwLock<Machine<D>>,
+    clock: Arc<Clock>,
+    limits: Limits,
+    requests: mpsc::Sender<Work<D>>,
+    reactions: mpsc::Sender<Work<D>>,
+    durable: watch::Receiver<Position>,
+}
+
+impl<D: Domain> Clone for Partition<D> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+/// Ends the writer: it finishes what is queued, then stops.
+pub struct WriterHandle {
+    pub(crate) stop: tokio_util::sync::CancellationToken,
+    pub(crate) thread: std::thread::JoinHandle<Result<(), LogError>>,
+}
+
+impl WriterHandle {
+    /// Waits until the writer has ended by itself or, once `stop` is
+    /// cancelled, has finished what was queued.
+    ///
+    /// # Errors
+    /// The log could not be written.
+    ///
+    /// # Panics
+    /// The writer panicked.
+    pub async fn ended(self) -> Result<(), LogError> {
+        tokio::task::spawn_blocking(move || self.thread.join())
+            .await
+            .expect("a joining task is not cancelled")
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    #[must_use]
+    pub fn stop_token(&self) -> tokio_util::sync::CancellationToken {
+        self.stop.clone()
+    }
+}
+
+/// Replays a log into a fresh machine, up to a past moment where one is given.
+///
+/// # Errors
+/// The log cannot be read, or a record in it is not what it should be.
+pub fn replay<D: Domain>(
+    log: &dyn EventLog,
+    partition: u32,
+    until: Option<AsOf>,
+) -> Result<(Machine<D>, Timestamp), QueryError> {
+    let mut machine = Machine::new(partition);
+    let mut time = Timestamp::default();
+    loop {
+        let entries = log.read(machine.position().next(), 1024)?;
+        if entries.is_empty() {
+            return Ok((machine, time));
+        }
+        for entry in entries {
+            match until {
+                Some(AsOf::Position(last)) if entry.position > last => return Ok((machine, time)),
+                Some(AsOf::Time(last)) => {
+                    let raw = proto::record::decode(&entry.bytes).map_err(ReplayError::from)?;
+                    if raw.recorded > last {
+                        return Ok((machine, time));
+                    }
+                }
+                _ => {}
+            }
+            time = machine.replay(&entry.bytes)?;
+        }
+    }
+}
+
+impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
+    /// Starts the writer's thread on a replayed machine.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn start(
+        number: u32,
+        log: Arc<dyn EventLog>,
+        machine: Machine<D>,
+        clock: Arc<Clock>,
+        limits: Limits,
+    ) -> std::io::Result<(Self, WriterHandle)> {
+        let (requests, request_queue) = mpsc::channel(limits.queue);
+        let (reactions, reaction_queue) = mpsc::channel(limits.queue);
+        let inner = Arc::new(Inner {
+            number,
+            durable: log.watch(),
+            log,
+            machine: RwLock::new(machine),
+            clock,
+            limits,
+            requests,
+            reactions,
+        });
+        let stop = tokio_util::sync::CancellationToken::new();
+        let writer = writer::Writer::new(
+            Arc::clone(&inner),
+            request_queue,
+            reaction_queue,
+            stop.clone(),
+        );
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::Builder::new()
+            .name(format!("{}-{number}-writer", D::SERVICE))
+            .spawn(move || writer.run(&runtime))?;
+        Ok((Self { inner }, WriterHandle { stop, thread }))
+    }
+}
+
+impl<D: Domain> Partition<D> {
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.inner.number
+    }
+
+    #[must_use]
+    pub fn log(&self) -> &Arc<dyn EventLog> {
+        &self.inner.log
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// Commands waiting.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        let inner = &self.inner;
+        inner.requests.max_capacity() - inner.requests.capacity()
+            + (inner.reactions.max_capacity() - inner.reactions.capacity())
+    }
+
+    /// Decides a command, and answers once what it made is durable.
+    ///
+    /// # Errors
+    /// See [`SubmitError`].
+    pub async fn submit(
+        &self,
+        command: D::Command,
+        meta: RequestMeta,
+    ) -> Result<Committed<D::Event>, SubmitError<D::Rejection>> {
+        let (reply, answer) = oneshot::channel();
+        let work = Work::Request {
+            command,
+            meta,
+            reply,
+        };
+        self.inner.requests.try_send(work).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => SubmitError::QueueFull {
+                partition: self.inner.number,
+                capacity: self.inner.limits.queue,
+            },
+            mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
+        })?;
+        answer.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Queues another service's record, waiting for room.
+    ///
+    /// # Errors
+    /// The writer has stopped.
+    pub async fn take_in(
+        &self,
+        source: Source,
+        foreign: Recorded<AnyEvent>,
+        type_name: String,
+        traceparent: String,
+    ) -> Result<(), Stopped> {
+        let work = Work::Reaction {
+            source,
+            foreign: Box::new(foreign),
+            type_name,
+            traceparent,
+        };
+        self.inner.reactions.send(work).await.map_err(|_| Stopped)
+    }
+
+    /// Sets the test clock forward, firing the timers on the way in order;
+    /// gives the clock's time and the number of timers.
+    ///
+    /// # Errors
+    /// See [`ClockError`].
+    pub async fn advance_clock(&self, to: Timestamp) -> Result<(Timestamp, u64), ClockError> {
+        if !self.inner.clock.is_test() {
+            return Err(ClockError::SystemClock);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.inner
+            .requests
+            .send(Work::AdvanceClock { to, reply })
+            .await
+            .map_err(|_| ClockError::Stopped)?;
+        answer.await.map_err(|_| ClockError::Stopped)
+    }
+
+    /// Looks at the state as it is, for the service's own tasks: what is seen
+    /// may not be durable yet, so nothing of it may be told to anybody.
+    pub fn peek<R>(&self, look: impl FnOnce(&Machine<D>) -> R) -> R {
+        look(&self.inner.machine.read())
+    }
+
+    /// Reads the state once it has reached `min_position`, and answers when
+    /// what was seen is durable: nobody sees a fact that a crash could take
+    /// back.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn query<R>(
+        &self,
+        min_position: Position,
+        look: impl FnOnce(&Machine<D>) -> R,
+    ) -> Result<(R, Position), QueryError> {
+        self.wait_durable(min_position).await?;
+        let (result, seen) = {
+            let machine = self.inner.machine.read();
+            (look(&machine), machine.position())
+        };
+        self.wait_durable(seen).await?;
+        Ok((result, seen))
+    }
+
+    /// Reads the state of a past moment, by replaying the log up to it.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn query_as_of<R: Send + 'static>(
+        &self,
+        moment: AsOf,
+        look: impl FnOnce(&Machine<D>, Timestamp) -> R + Send + 'static,
+    ) -> Result<(R, Position), QueryError> {
+        let last = self.inner.log.last_position();
+        if let AsOf::Position(wanted) = moment
+            && wanted > last
+        {
+            return Err(QueryError::NotRecorded { wanted, last });
+        }
+        let log = Arc::clone(&self.inner.log);
+        let number = self.inner.number;
+        tokio::task::spawn_blocking(move || {
+            let (machine, time) = replay::<D>(&*log, number, Some(moment))?;
+            let result = look(&machine, time);
+            Ok((result, machine.position()))
+        })
+        .await
+        .map_err(|_| QueryError::Stopped)?
+    }
+
+    async fn wait_durable(&self, wanted: Position) -> Result<(), QueryError> {
+        let mut durable = self.inner.durable.clone();
+        if *durable.borrow() >= wanted {
+            return Ok(());
+        }
+        let reached = durable.wait_for(|position| *position >= wanted);
+        match tokio::time::timeout(self.inner.limits.query_wait, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(QueryError::Stopped),
+            Err(_) => Err(QueryError::NotYet {
+                wanted,
+                actual: self.inner.log.last_position(),
+            }),
+        }
+    }
+
+    /// How far a source has been taken in.
+    #[must_use]
+    pub fn cursor(&self, source: Service) -> Position {
+        self.inner.machine.read().cursor(source)
+    }
+}
+
+/// The writer has stopped.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the partition's writer has stopped")]
+pub struct Stopped;

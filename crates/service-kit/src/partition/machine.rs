@@ -1,0 +1,602 @@
+//! One partition's deterministic state machine: the domain's state together
+//! with what the runtime derives from the same log (revisions, answered
+//! requests, cursors). It makes records and folds them; it stores nothing,
+//! waits for nothing and reads no clock.
+
+use std::collections::{BTreeMap, HashMap};
+
+use decider::{
+    Actor, Area, Cause, Context, Domain, EventSet, Position, Recorded, Rejected, Revision, Seed,
+    Service, Source, StreamId, Timestamp,
+};
+use event_log::{RECORD_BYTES_MAX, UNIT_BYTES_MAX};
+use prost::{Message, Name};
+use proto::{
+    log::v1 as pb,
+    record::{self, Encoded, Raw, RecordError},
+};
+use sha2::{Digest, Sha256};
+
+/// A request as the machine needs it.
+#[derive(Debug, Clone)]
+pub struct RequestMeta {
+    pub request_id: String,
+    pub digest: [u8; 16],
+    pub area: Area,
+    pub actor: Actor,
+    pub if_revision: Option<Revision>,
+    pub correlation_id: String,
+    pub traceparent: String,
+}
+
+/// The records of one accepted command, not yet in the log.
+#[derive(Debug)]
+pub struct Step<E> {
+    pub records: Vec<Recorded<E>>,
+    /// The same records as bytes, with those of the runtime itself among them.
+    pub encoded: Vec<bytes::Bytes>,
+}
+
+impl<E> Default for Step<E> {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            encoded: Vec::new(),
+        }
+    }
+}
+
+/// How a request was met.
+#[derive(Debug)]
+pub enum Decision<E, R: Rejected> {
+    Accepted(Step<E>),
+    /// The request was answered before; these records were the answer.
+    Repeated { first: Position, count: u32 },
+    Refused(Refusal<R>),
+}
+
+/// Why a command made no record.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal<R: Rejected> {
+    #[error(transparent)]
+    Rejected(R),
+    #[error(
+        "request id {request_id} was used before with another body, at position {position}; \
+         use a new id for a new request"
+    )]
+    RequestIdReused {
+        request_id: String,
+        position: Position,
+    },
+    #[error(
+        "{stream} is at revision {actual}, not {expected}; read it again and decide anew"
+    )]
+    RevisionMismatch {
+        stream: StreamId,
+        expected: Revision,
+        actual: Revision,
+    },
+    #[error("{command} would record {bytes} bytes at once, more than {max}")]
+    TooLarge {
+        command: &'static str,
+        bytes: usize,
+        max: usize,
+    },
+}
+
+/// What makes a log unreadable for this version.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("position {expected} was to follow, but the record says {found}")]
+    PositionGap { expected: Position, found: Position },
+    #[error("position {position}: {stream} was to have revision {expected}, but the record says {found}")]
+    RevisionGap {
+        position: Position,
+        stream: StreamId,
+        expected: Revision,
+        found: Revision,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Answered {
+    digest: [u8; 16],
+    first: Position,
+    count: u32,
+}
+
+#[derive(Debug)]
+pub struct Machine<D: Domain> {
+    partition: u32,
+    state: D::State,
+    position: Position,
+    last_recorded: Timestamp,
+    revisions: HashMap<StreamId, Revision>,
+    answered: HashMap<[u8; 16], Answered>,
+    cursors: BTreeMap<Service, Position>,
+    /// Last positions of sources that a record of this log vouches for.
+    recorded_cursors: BTreeMap<Service, Position>,
+    test_clock: Option<Timestamp>,
+}
+
+/// Who and why, for the records of one command.
+struct Origin {
+    actor: Actor,
+    area: Area,
+    cause: Cause,
+    now: Timestamp,
+    correlation_id: String,
+    traceparent: String,
+    seeds: Seeds,
+}
+
+/// Seeds for the ids of entities and of events, derived from the cause.
+#[derive(Clone, Copy)]
+struct Seeds {
+    entities: Seed,
+    events: Seed,
+}
+
+impl Seeds {
+    fn derive(service: Service, partition: u32, cause: &str, n: usize) -> Self {
+        let hash = Sha256::digest(format!("{service}/{partition}/{cause}/{n}"));
+        let mut entities = [0; 10];
+        let mut events = [0; 10];
+        entities.copy_from_slice(&hash[..10]);
+        events.copy_from_slice(&hash[10..20]);
+        Self {
+            entities: Seed(entities),
+            events: Seed(events),
+        }
+    }
+}
+
+fn request_key(request_id: &str) -> [u8; 16] {
+    let hash = Sha256::digest(request_id.as_bytes());
+    let mut key = [0; 16];
+    key.copy_from_slice(&hash[..16]);
+    key
+}
+
+impl<D: Domain> Machine<D> {
+    #[must_use]
+    pub fn new(partition: u32) -> Self {
+        Self {
+            partition,
+            state: D::State::default(),
+            position: Position::ZERO,
+            last_recorded: Timestamp::default(),
+            revisions: HashMap::new(),
+            answered: HashMap::new(),
+            cursors: BTreeMap::new(),
+            recorded_cursors: BTreeMap::new(),
+            test_clock: None,
+        }
+    }
+
+    #[must_use]
+    pub fn state(&self) -> &D::State {
+        &self.state
+    }
+
+    /// Last position folded into the state.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    #[must_use]
+    pub fn revision(&self, stream: &StreamId) -> Revision {
+        self.revisions.get(stream).copied().unwrap_or_default()
+    }
+
+    /// How far a source has been taken in.
+    #[must_use]
+    pub fn cursor(&self, source: Service) -> Position {
+        self.cursors.get(&source).copied().unwrap_or_default()
+    }
+
+    /// Records of the source taken in since the log last vouched for it.
+    #[must_use]
+    pub fn unrecorded(&self, source: Service) -> u64 {
+        let recorded = self.recorded_cursors.get(&source).copied().unwrap_or_default();
+        self.cursor(source).0.saturating_sub(recorded.0)
+    }
+
+    /// Where the test clock stood last.
+    #[must_use]
+    pub fn test_clock(&self) -> Option<Timestamp> {
+        self.test_clock
+    }
+
+    /// Time never runs backwards in a log.
+    #[must_use]
+    pub fn not_before_last(&self, now: Timestamp) -> Timestamp {
+        now.max(self.last_recorded)
+    }
+
+    /// Folds a record that stands in the log.
+    ///
+    /// # Errors
+    /// The bytes are no record, or it is not the next one.
+    pub fn replay(&mut self, bytes: &[u8]) -> Result<Timestamp, ReplayError> {
+        let raw = record::decode(bytes)?;
+        if raw.position != self.position.next() {
+            return Err(ReplayError::PositionGap {
+                expected: self.position.next(),
+                found: raw.position,
+            });
+        }
+        let expected = self.revision(&raw.stream).next();
+        if raw.revision != expected {
+            return Err(ReplayError::RevisionGap {
+                position: raw.position,
+                stream: raw.stream,
+                expected,
+                found: raw.revision,
+            });
+        }
+        let recorded = raw.recorded;
+        self.note(&raw);
+        if raw.event.type_name.starts_with(RUNTIME_PREFIX) {
+            self.fold_runtime(&raw)?;
+        } else {
+            let record = record::decode_event::<D::Event>(raw)?;
+            D::evolve(&mut self.state, &record);
+        }
+        Ok(recorded)
+    }
+
+    /// Decides a request.
+    pub fn request(
+        &mut self,
+        command: &D::Command,
+        meta: &RequestMeta,
+        now: Timestamp,
+    ) -> Decision<D::Event, D::Rejection> {
+        let key = request_key(&meta.request_id);
+        if let Some(answered) = self.answered.get(&key) {
+            return if answered.digest == meta.digest {
+                Decision::Repeated {
+                    first: answered.first,
+                    count: answered.count,
+                }
+            } else {
+                Decision::Refused(Refusal::RequestIdReused {
+                    request_id: meta.request_id.clone(),
+                    position: answered.first,
+                })
+            };
+        }
+        let now = self.not_before_last(now);
+        let seeds = Seeds::derive(D::SERVICE, self.partition, &meta.request_id, 0);
+        let context = Context {
+            now,
+            actor: meta.actor.clone(),
+            area: meta.area.clone(),
+            seed: seeds.entities,
+            if_revision: meta.if_revision,
+        };
+        let events = match D::decide(&self.state, command, &context) {
+            Ok(events) => events,
+            Err(rejection) => return Decision::Refused(Refusal::Rejected(rejection)),
+        };
+        if let (Some(expected), Some(first)) = (meta.if_revision, events.first()) {
+            let stream = first.stream();
+            let actual = self.revision(&stream);
+            if actual != expected {
+                return Decision::Refused(Refusal::RevisionMismatch {
+                    stream,
+                    expected,
+                    actual,
+                });
+            }
+        }
+        let origin = Origin {
+            actor: context.actor,
+            area: context.area,
+            cause: Cause::Request {
+                request_id: meta.request_id.clone(),
+                digest: meta.digest,
+                record_count: u32::try_from(events.len()).unwrap_or(u32::MAX),
+            },
+            now,
+            correlation_id: meta.correlation_id.clone(),
+            traceparent: meta.traceparent.clone(),
+            seeds,
+        };
+        let mut step = Step::default();
+        match self.record(D::command_name(command), events, &origin, &mut step) {
+            Ok(()) => Decision::Accepted(step),
+            Err(refusal) => Decision::Refused(refusal),
+        }
+    }
+
+    /// Takes in another service's record: every command that it calls for is
+    /// decided in turn, and a rejection is recorded.
+    pub fn react(
+        &mut self,
+        source: Source,
+        foreign: &Recorded<D::Foreign>,
+        foreign_type: &str,
+        traceparent: String,
+        now: Timestamp,
+    ) -> Step<D::Event> {
+        let mut step = Step::default();
+        if source.position <= self.cursor(source.service) {
+            return step;
+        }
+        let now = self.not_before_last(now);
+        let cause = Cause::Source(source);
+        let cause_text = cause.to_string();
+        for (n, command) in D::react(&self.state, foreign).into_iter().enumerate() {
+            let seeds = Seeds::derive(D::SERVICE, self.partition, &cause_text, n);
+            let origin = Origin {
+                actor: Actor::system(D::SERVICE.name()),
+                area: foreign.area.clone(),
+                cause: cause.clone(),
+                now,
+                correlation_id: foreign.correlation_id.clone(),
+                traceparent: traceparent.clone(),
+                seeds,
+            };
+            let name = D::command_name(&command);
+            let refused = match self.decide_as(&command, &origin) {
+                Ok(events) => self.record(name, events, &origin, &mut step).err(),
+                Err(rejection) => Some(Refusal::Rejected(rejection)),
+            };
+            if let Some(refusal) = refused {
+                let reason = match &refusal {
+                    Refusal::Rejected(rejection) => rejection.reason(),
+                    _ => "TOO_LARGE",
+                };
+                let note = pb::ReactionRejected {
+                    source: Some(record::source_to_proto(&source)),
+                    source_type: foreign_type.to_owned(),
+                    command: name.to_owned(),
+                    reason: reason.to_owned(),
+                    message: refusal.to_string(),
+                };
+                self.record_runtime("reactions", &note, &origin, n, &mut step);
+            }
+        }
+        self.cursors.insert(source.service, source.position);
+        step
+    }
+
+    /// Decides a command whose time has come. An empty step means that it
+    /// made no record; the refusal says why, if there was one.
+    pub fn timer(
+        &mut self,
+        due: &decider::Due<D::Command>,
+        now: Timestamp,
+    ) -> Result<Step<D::Event>, Refusal<D::Rejection>> {
+        let now = self.not_before_last(now);
+        // The position makes the cause unique: two timers may share a moment.
+        let cause_text = format!("timer/{}/{}", due.at.0, self.position);
+        let seeds = Seeds::derive(D::SERVICE, self.partition, &cause_text, 0);
+        let origin = Origin {
+            actor: Actor::system(D::SERVICE.name()),
+            area: due.area.clone(),
+            cause: Cause::Timer { due: due.at },
+            now,
+            // A timer begins something new.
+            correlation_id: seeds.events.ulid(now, u16::MAX),
+            traceparent: String::new(),
+            seeds,
+        };
+        let events = self
+            .decide_as(&due.command, &origin)
+            .map_err(Refusal::Rejected)?;
+        let mut step = Step::default();
+        self.record(D::command_name(&due.command), events, &origin, &mut step)?;
+        Ok(step)
+    }
+
+    /// Records how far a source has been taken in, so that a restart need not
+    /// take in again what had no effect.
+    pub fn advance_cursor(&mut self, service: Service, now: Timestamp) -> Step<D::Event> {
+        let source = Source {
+            service,
+            partition: self.partition,
+            position: self.cursor(service),
+        };
+        let note = pb::CursorAdvanced {
+            source: Some(record::source_to_proto(&source)),
+        };
+        self.runtime_step("cursor", &note, now)
+    }
+
+    /// Records that the test clock was set.
+    pub fn advance_clock(&mut self, to: Timestamp) -> Step<D::Event> {
+        let note = pb::ClockAdvanced {
+            now: Some(proto::time::to_proto(to)),
+        };
+        self.runtime_step("clock", &note, to)
+    }
+
+    fn decide_as(
+        &self,
+        command: &D::Command,
+        origin: &Origin,
+    ) -> Result<Vec<D::Event>, D::Rejection> {
+        let context = Context {
+            now: origin.now,
+            actor: origin.actor.clone(),
+            area: origin.area.clone(),
+            seed: origin.seeds.entities,
+            if_revision: None,
+        };
+        D::decide(&self.state, command, &context)
+    }
+
+    /// Makes the records of one command and folds them; all or none.
+    fn record(
+        &mut self,
+        command: &'static str,
+        events: Vec<D::Event>,
+        origin: &Origin,
+        step: &mut Step<D::Event>,
+    ) -> Result<(), Refusal<D::Rejection>> {
+        let mut made: Vec<(Raw, Vec<u8>, D::Event)> = Vec::with_capacity(events.len());
+        let mut added: HashMap<StreamId, u64> = HashMap::new();
+        let mut total: usize = step.encoded.iter().map(bytes::Bytes::len).sum();
+        let mut largest = 0;
+        for event in events {
+            let stream = event.stream();
+            let ahead = added.entry(stream.clone()).or_default();
+            *ahead += 1;
+            let revision = Revision(self.revision(&stream).0 + *ahead);
+            let n = made.len() + step.encoded.len();
+            let position = Position(self.position.0 + made.len() as u64 + 1);
+            let raw = Self::envelope(position, stream, revision, n, origin, Encoded::from(&event));
+            let bytes = record::encode(&raw);
+            total += bytes.len();
+            largest = largest.max(bytes.len());
+            made.push((raw, bytes, event));
+        }
+        for (bytes, max) in [(largest, RECORD_BYTES_MAX), (total, UNIT_BYTES_MAX)] {
+            if bytes > max {
+                return Err(Refusal::TooLarge {
+                    command,
+                    bytes,
+                    max,
+                });
+            }
+        }
+        for (raw, bytes, event) in made {
+            self.note(&raw);
+            let record = raw.map(|_| event);
+            D::evolve(&mut self.state, &record);
+            step.records.push(record);
+            step.encoded.push(bytes.into());
+        }
+        Ok(())
+    }
+
+    fn runtime_step<M: Message + Name>(
+        &mut self,
+        stream: &str,
+        message: &M,
+        now: Timestamp,
+    ) -> Step<D::Event> {
+        let now = self.not_before_last(now);
+        let cause_text = format!("runtime/{stream}/{}", self.position);
+        let origin = Origin {
+            actor: Actor::system(D::SERVICE.name()),
+            area: Area::default(),
+            cause: Cause::Timer { due: now },
+            now,
+            correlation_id: String::new(),
+            traceparent: String::new(),
+            seeds: Seeds::derive(D::SERVICE, self.partition, &cause_text, 0),
+        };
+        let mut step = Step::default();
+        self.record_runtime(stream, message, &origin, 0, &mut step);
+        step
+    }
+
+    fn record_runtime<M: Message + Name>(
+        &mut self,
+        stream: &str,
+        message: &M,
+        origin: &Origin,
+        n: usize,
+        step: &mut Step<D::Event>,
+    ) {
+        let stream = StreamId::new("runtime", stream);
+        let revision = self.revision(&stream).next();
+        let event = Encoded {
+            type_name: M::full_name(),
+            data: message.encode_to_vec(),
+        };
+        // Events of the domain count from 0; 0x8000 keeps the ids apart.
+        let raw = Self::envelope(
+            self.position.next(),
+            stream,
+            revision,
+            0x8000 + n,
+            origin,
+            event,
+        );
+        step.encoded.push(record::encode(&raw).into());
+        self.note(&raw);
+        // The bytes were made a line above and are a message of the runtime.
+        let _ = self.fold_runtime(&raw);
+    }
+
+    fn envelope(
+        position: Position,
+        stream: StreamId,
+        revision: Revision,
+        n: usize,
+        origin: &Origin,
+        event: Encoded,
+    ) -> Raw {
+        let n = u16::try_from(n).unwrap_or(u16::MAX);
+        Recorded {
+            position,
+            event_id: origin.seeds.events.ulid(origin.now, n),
+            stream,
+            revision,
+            area: origin.area.clone(),
+            occurred: origin.now,
+            recorded: origin.now,
+            actor: origin.actor.clone(),
+            cause: origin.cause.clone(),
+            correlation_id: origin.correlation_id.clone(),
+            traceparent: origin.traceparent.clone(),
+            event,
+        }
+    }
+
+    /// What every record tells the runtime, whatever its event.
+    fn note<E>(&mut self, record: &Recorded<E>) {
+        self.position = record.position;
+        self.last_recorded = self.last_recorded.max(record.recorded);
+        self.revisions.insert(record.stream.clone(), record.revision);
+        match &record.cause {
+            Cause::Request {
+                request_id,
+                digest,
+                record_count,
+            } => {
+                self.answered
+                    .entry(request_key(request_id))
+                    .or_insert(Answered {
+                        digest: *digest,
+                        first: record.position,
+                        count: *record_count,
+                    });
+            }
+            Cause::Source(source) => self.vouch(*source),
+            Cause::Timer { .. } => {}
+        }
+    }
+
+    fn vouch(&mut self, source: Source) {
+        for cursors in [&mut self.cursors, &mut self.recorded_cursors] {
+            let cursor = cursors.entry(source.service).or_default();
+            *cursor = (*cursor).max(source.position);
+        }
+    }
+
+    fn fold_runtime(&mut self, raw: &Raw) -> Result<(), RecordError> {
+        let malformed = |error: prost::DecodeError| RecordError::Malformed(error.to_string());
+        if raw.event.type_name == pb::CursorAdvanced::full_name() {
+            let note = pb::CursorAdvanced::decode(&*raw.event.data).map_err(malformed)?;
+            if let Some(source) = note.source.as_ref().and_then(record::source_from_proto) {
+                self.vouch(source);
+            }
+        } else if raw.event.type_name == pb::ClockAdvanced::full_name() {
+            let note = pb::ClockAdvanced::decode(&*raw.event.data).map_err(malformed)?;
+            self.test_clock = Some(proto::time::or_epoch(note.now.as_ref()));
+        }
+        Ok(())
+    }
+}
+
+/// Types of the runtime's own events begin so.
+pub const RUNTIME_PREFIX: &str = "baogong.log.v1.";

@@ -1,0 +1,104 @@
+//! Errors as callers see them: `google.rpc.Status` with details (AIP-193).
+//!
+//! Every status carries an `ErrorInfo` whose `reason` is stable and whose
+//! domain is `<service>.baogong`; a bad field is named in `BadRequest`, a full
+//! queue says in `RetryInfo` when to come back.
+
+use std::{collections::HashMap, time::Duration};
+
+use decider::{Rejected, Service};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::partition::{ClockError, QueryError, SubmitError, machine::Refusal};
+
+/// When a caller may come back after a full queue.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+/// The gRPC code of each rejection, in one exhaustive match for each service.
+pub trait RejectionCode: Rejected {
+    fn code(&self) -> Code;
+}
+
+/// A status with its `ErrorInfo`.
+#[must_use]
+pub fn status(service: Service, code: Code, reason: &str, message: impl Into<String>) -> Status {
+    let details = ErrorDetails::with_error_info(
+        reason,
+        format!("{service}.baogong"),
+        HashMap::<String, String>::new(),
+    );
+    Status::with_error_details(code, message, details)
+}
+
+/// A status of a queue or connection that will recover.
+#[must_use]
+pub fn retry(service: Service, code: Code, reason: &str, message: impl Into<String>) -> Status {
+    let mut details = ErrorDetails::with_error_info(
+        reason,
+        format!("{service}.baogong"),
+        HashMap::<String, String>::new(),
+    );
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(code, message, details)
+}
+
+#[must_use]
+pub fn not_found(service: Service, what: &str, id: &str) -> Status {
+    status(
+        service,
+        Code::NotFound,
+        &format!("{}_UNKNOWN", what.to_uppercase().replace(' ', "_")),
+        format!("there is no {what} `{id}` in this area"),
+    )
+}
+
+pub fn submit<R: RejectionCode>(service: Service, error: &SubmitError<R>) -> Status {
+    let message = error.to_string();
+    match error {
+        SubmitError::Refused(Refusal::Rejected(rejection)) => {
+            status(service, rejection.code(), rejection.reason(), message)
+        }
+        SubmitError::Refused(Refusal::RequestIdReused { .. }) => {
+            status(service, Code::AlreadyExists, "REQUEST_ID_REUSED", message)
+        }
+        SubmitError::Refused(Refusal::RevisionMismatch { .. }) => {
+            status(service, Code::Aborted, "REVISION_MISMATCH", message)
+        }
+        SubmitError::Refused(Refusal::TooLarge { .. }) => {
+            status(service, Code::OutOfRange, "TOO_LARGE", message)
+        }
+        SubmitError::QueueFull { .. } => {
+            retry(service, Code::ResourceExhausted, "QUEUE_FULL", message)
+        }
+        SubmitError::Stopped => retry(service, Code::Unavailable, "SHUTTING_DOWN", message),
+        SubmitError::Log(_) => retry(service, Code::Unavailable, "LOG_FAILED", message),
+    }
+}
+
+#[must_use]
+pub fn query(service: Service, error: &QueryError) -> Status {
+    let message = error.to_string();
+    match error {
+        QueryError::NotYet { .. } => retry(service, Code::Unavailable, "NOT_YET", message),
+        QueryError::NotRecorded { .. } => {
+            status(service, Code::OutOfRange, "POSITION_NOT_RECORDED", message)
+        }
+        QueryError::Stopped => retry(service, Code::Unavailable, "SHUTTING_DOWN", message),
+        QueryError::Log(_) | QueryError::Replay(_) => {
+            tracing::error!(%error, "a query failed on the event log");
+            status(service, Code::Internal, "LOG_UNREADABLE", message)
+        }
+    }
+}
+
+#[must_use]
+pub fn clock(service: Service, error: &ClockError) -> Status {
+    let message = error.to_string();
+    match error {
+        ClockError::SystemClock => {
+            status(service, Code::FailedPrecondition, "SYSTEM_CLOCK", message)
+        }
+        ClockError::Stopped => retry(service, Code::Unavailable, "SHUTTING_DOWN", message),
+    }
+}

@@ -1,0 +1,238 @@
+//! Everything that is decided upon, with the indexes that keep each look-up
+//! short. Only `put_…` and [`State::update`] change it, so that no index can
+//! be forgotten.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use decider::{Invariant, StreamId, Timestamp, Violation};
+
+use crate::{
+    contact::Contact,
+    notification::Notification,
+    values::{Evidence, Kind, Phase},
+};
+
+pub(crate) type Ids = BTreeSet<Arc<str>>;
+
+#[derive(Debug, Default)]
+pub struct State {
+    contacts: HashMap<String, Contact>,
+    pub(crate) notifications: BTreeMap<Arc<str>, Notification>,
+    /// The one of a kind that an order has at most once.
+    once: HashMap<(Kind, String), Arc<str>>,
+    pub(crate) by_order: HashMap<String, Ids>,
+    pub(crate) by_household: HashMap<String, Ids>,
+    pub(crate) by_cadre: HashMap<String, Ids>,
+    pub(crate) by_phase: HashMap<Phase, Ids>,
+    pub(crate) by_kind: HashMap<Kind, Ids>,
+    pub(crate) sends: BTreeSet<(Timestamp, Arc<str>)>,
+    climbs: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Closed notifications whose end was not as it must be. Stays empty
+    /// unless the log was altered.
+    faults: BTreeMap<Arc<str>, String>,
+}
+
+impl State {
+    /// How to reach a household.
+    #[must_use]
+    pub fn contact(&self, household_id: &str) -> Option<&Contact> {
+        self.contacts.get(household_id)
+    }
+
+    #[must_use]
+    pub fn notification(&self, notification_id: &str) -> Option<&Notification> {
+        self.notifications.get(notification_id)
+    }
+
+    pub(crate) fn once(&self, kind: Kind, order_id: &str) -> Option<&Notification> {
+        let id = self.once.get(&(kind, order_id.to_owned()))?;
+        self.notifications.get(id)
+    }
+
+    pub(crate) fn climbs(&self) -> impl Iterator<Item = (Timestamp, &str)> {
+        self.climbs.iter().map(|(at, id)| (*at, &**id))
+    }
+
+    /// The household's open notifications go with it to its cadre.
+    pub(crate) fn put_contact(&mut self, contact: Contact) {
+        if !contact.cadre_id.is_empty() {
+            let open: Vec<Arc<str>> = self
+                .by_household
+                .get(&contact.household_id)
+                .into_iter()
+                .flatten()
+                .filter(|id| {
+                    self.notifications
+                        .get(*id)
+                        .is_some_and(|n| n.phase != Phase::Closed)
+                })
+                .cloned()
+                .collect();
+            for id in open {
+                self.update(&id, |n| n.cadre_id.clone_from(&contact.cadre_id));
+            }
+        }
+        self.contacts.insert(contact.household_id.clone(), contact);
+    }
+
+    /// The first of an id stays.
+    pub(crate) fn put_notification(&mut self, notification: Notification) {
+        let id = notification.notification_id.clone();
+        if self.notifications.contains_key(&id) {
+            return;
+        }
+        let kind = notification.kind;
+        if kind.once_per_order() {
+            self.once
+                .entry((kind, notification.order_id.clone()))
+                .or_insert_with(|| id.clone());
+        }
+        put(&mut self.by_order, &notification.order_id, &id);
+        put(&mut self.by_household, &notification.household_id, &id);
+        self.by_kind.entry(kind).or_default().insert(id.clone());
+        self.index(&notification);
+        self.notifications.insert(id, notification);
+    }
+
+    /// Changes what may change (never the id, order, household or kind).
+    pub(crate) fn update(&mut self, id: &str, change: impl FnOnce(&mut Notification)) {
+        let Some((id, mut notification)) = self.notifications.remove_entry(id) else {
+            return;
+        };
+        self.unindex(&notification);
+        change(&mut notification);
+        self.index(&notification);
+        if notification.kind.needs_receipt() && notification.evidence == Some(Evidence::Sent) {
+            let detail = "closed as sent although a receipt is needed".to_owned();
+            self.faults.insert(id.clone(), detail);
+        }
+        self.notifications.insert(id, notification);
+    }
+
+    pub(crate) fn put_fault(&mut self, id: &str, detail: String) {
+        self.faults.insert(id.into(), detail);
+    }
+
+    fn index(&mut self, notification: &Notification) {
+        let id = &notification.notification_id;
+        put(&mut self.by_cadre, &notification.cadre_id, id);
+        self.by_phase
+            .entry(notification.phase)
+            .or_default()
+            .insert(id.clone());
+        if let Some(at) = notification.send_at {
+            self.sends.insert((at, id.clone()));
+        }
+        if let Some(at) = notification.climb_at {
+            self.climbs.insert((at, id.clone()));
+        }
+    }
+
+    fn unindex(&mut self, notification: &Notification) {
+        let id = &notification.notification_id;
+        if let Some(ids) = self.by_cadre.get_mut(&notification.cadre_id) {
+            ids.remove(id);
+        }
+        if let Some(ids) = self.by_phase.get_mut(&notification.phase) {
+            ids.remove(id);
+        }
+        if let Some(at) = notification.send_at {
+            self.sends.remove(&(at, id.clone()));
+        }
+        if let Some(at) = notification.climb_at {
+            self.climbs.remove(&(at, id.clone()));
+        }
+    }
+
+    /// INV-08. Looks at what is open only; what is closed was looked at then.
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        let closed = self
+            .faults
+            .iter()
+            .map(|(id, detail)| violation(id, detail.clone()));
+        let stuck = Phase::ALL
+            .iter()
+            .filter(|phase| **phase != Phase::Closed)
+            .filter_map(|phase| self.by_phase.get(phase))
+            .flatten()
+            .filter_map(|id| self.notifications.get(id))
+            .filter(|n| n.kind == Kind::GoodsAtDoor && n.next_step().is_none())
+            .map(|n| {
+                let detail = format!(
+                    "{} of order {} is {} without a next step",
+                    n.kind, n.order_id, n.phase
+                );
+                violation(&n.notification_id, detail)
+            });
+        closed.chain(stuck).collect()
+    }
+
+    pub(crate) fn describe(&self, stream: &StreamId) -> Option<String> {
+        match stream.category() {
+            "contact" => self.contact(stream.id()).map(describe_contact),
+            "notification" => self.notification(stream.id()).map(describe_notification),
+            _ => None,
+        }
+    }
+}
+
+fn put(index: &mut HashMap<String, Ids>, key: &str, id: &Arc<str>) {
+    match index.get_mut(key) {
+        Some(ids) => {
+            ids.insert(id.clone());
+        }
+        None => {
+            index.insert(key.to_owned(), Ids::from([id.clone()]));
+        }
+    }
+}
+
+fn violation(id: &str, detail: String) -> Violation {
+    Violation {
+        invariant: Invariant::ReceiptOrVisit,
+        entity: format!("notification/{id}"),
+        detail,
+    }
+}
+
+fn describe_contact(contact: &Contact) -> String {
+    let needs: Vec<&str> = contact.needs.iter().map(|n| n.as_str_name()).collect();
+    format!(
+        "contact {}, cadre {}, language {}, needs {}, revision {}",
+        if contact.sealed.is_some() {
+            "sealed"
+        } else {
+            "missing"
+        },
+        or_none(&contact.cadre_id),
+        contact.language_tag,
+        or_none(&needs.join("+")),
+        contact.revision
+    )
+}
+
+fn describe_notification(n: &Notification) -> String {
+    let mut line = format!(
+        "{} of order {} for household {}: {}",
+        n.kind,
+        or_none(&n.order_id),
+        n.household_id,
+        n.phase
+    );
+    if let Some(evidence) = n.evidence {
+        line += &format!(" by {evidence}");
+    }
+    line + &format!(
+        ", cadre {}, attempts {}, revision {}",
+        or_none(&n.cadre_id),
+        n.attempts,
+        n.revision
+    )
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "none" } else { text }
+}

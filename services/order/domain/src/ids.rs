@@ -1,0 +1,70 @@
+//! Ids of this service's entities as types of their own, so that an order's id
+//! cannot be looked up among households.
+//!
+//! An id is shared text: it stands in several indexes and costs one pointer in
+//! each. What characters it may have is checked where requests are parsed.
+
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<&$name> for String {
+            fn from(id: &$name) -> Self {
+                id.as_str().to_owned()
+            }
+        }
+
+        // Ordering and hash are those of the text, as `Borrow` demands.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// Chosen by who registers the household.
+    HouseholdId
+);
+id!(
+    /// Role id of the cadre who answers for households.
+    CadreId
+);
+id!(
+    /// ULID, made by the service.
+    GroupBuyId
+);
+id!(
+    /// ULID, made by the service: the order of ids is the order of placing.
+    OrderId
+);
