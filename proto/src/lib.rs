@@ -6,6 +6,7 @@
 
 pub mod events;
 pub mod record;
+pub mod requests;
 pub mod time;
 
 macro_rules! packages {

@@ -18,7 +18,11 @@ fn append(c: &mut Criterion) {
         benches.throughput(Throughput::Elements(group));
         // Bytes that do not compress, one unit for each record.
         let units: Vec<Unit> = (0..group)
-            .map(|_| Unit(vec![Bytes::from(rand::random::<[u8; RECORD_BYTES]>().to_vec())]))
+            .map(|_| {
+                Unit(vec![Bytes::from(
+                    rand::random::<[u8; RECORD_BYTES]>().to_vec(),
+                )])
+            })
             .collect();
 
         let dir = tempfile::tempdir().expect("a directory for the log");

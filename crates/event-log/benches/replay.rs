@@ -15,7 +15,10 @@ const RECORDS: u64 = 100_000;
 const GROUP: u64 = 64;
 
 fn record(position: u64) -> Bytes {
-    let time = prost_types::Timestamp { seconds: 1_662_076_800, nanos: 0 };
+    let time = prost_types::Timestamp {
+        seconds: 1_662_076_800,
+        nanos: 0,
+    };
     let record = Record {
         position,
         event_id: format!("01GBY5F0G0{position:016}"),
@@ -24,7 +27,11 @@ fn record(position: u64) -> Bytes {
         r#type: "baogong.order.v1.OrderPlaced".into(),
         occurred_time: Some(time),
         recorded_time: Some(time),
-        actor: Some(Actor { role: 3, id: "m-07".into(), on_behalf_of: String::new() }),
+        actor: Some(Actor {
+            role: 3,
+            id: "m-07".into(),
+            on_behalf_of: String::new(),
+        }),
         cause: Some(Cause {
             cause: Some(cause::Cause::Request(RequestCause {
                 request_id: format!("request-{position:020}"),
@@ -41,7 +48,10 @@ fn record(position: u64) -> Bytes {
 }
 
 fn open(path: &Path) -> SledLog {
-    let options = SledOptions { sync: false, ..SledOptions::new(path) };
+    let options = SledOptions {
+        sync: false,
+        ..SledOptions::new(path)
+    };
     SledLog::open(options).expect("the log").0
 }
 
@@ -55,13 +65,19 @@ fn replay(c: &mut Criterion) {
     drop(log);
 
     let mut benches = c.benchmark_group("replay");
-    benches.throughput(Throughput::Elements(RECORDS)).sample_size(10);
+    benches
+        .throughput(Throughput::Elements(RECORDS))
+        .sample_size(10);
     benches.bench_function("open and check", |b| {
         b.iter(|| black_box(open(dir.path()).last_position()));
     });
     let log = open(dir.path());
     benches.bench_function("read", |b| {
-        b.iter(|| all(&log, |entry| { black_box(entry); }));
+        b.iter(|| {
+            all(&log, |entry| {
+                black_box(entry);
+            })
+        });
     });
     benches.bench_function("read and decode", |b| {
         b.iter(|| {

@@ -25,10 +25,15 @@ use decider::Position;
 
 use crate::unit::Unit;
 
-/// Largest value under one key, in bytes.
+/// Largest value under one key, in bytes: what one unit may fill.
 ///
 /// Chosen with sled's pages in mind: see `SEGMENT_BYTES` in `open.rs`.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024;
+
+/// Units are put together in one batch up to this size. sled caches leaf pages
+/// of up to 17 values, at least 256 of them, so small batches bound its memory;
+/// they are written as fast as large ones.
+const BATCH_BYTES_TARGET: usize = 8 * 1024;
 
 pub(crate) const FORMAT: u16 = 1;
 pub(crate) const HEADER_BYTES: usize = 20;
@@ -46,8 +51,7 @@ pub(crate) struct Batch {
     pub value: Vec<u8>,
 }
 
-/// Packs a group that begins at `first` into as few batches as whole units
-/// allow. The units have passed [`Unit::check`].
+/// Packs a group that begins at `first` into batches of whole units. The units have passed [`Unit::check`].
 pub(crate) fn pack(first: Position, units: &[Unit]) -> Vec<Batch> {
     let mut batches = Vec::new();
     let mut position = first;
@@ -56,7 +60,7 @@ pub(crate) fn pack(first: Position, units: &[Unit]) -> Vec<Batch> {
         let mut bytes = HEADER_BYTES;
         let mut taken = 0;
         for unit in rest {
-            if taken > 0 && bytes + unit.encoded_bytes() > BATCH_BYTES_MAX {
+            if taken > 0 && bytes + unit.encoded_bytes() > BATCH_BYTES_TARGET {
                 break;
             }
             bytes += unit.encoded_bytes();
@@ -87,11 +91,17 @@ fn encode(first: Position, group: Position, records: &[&Bytes], bytes: usize) ->
     }
     let checksum = checksum(first, &value);
     value[..4].copy_from_slice(&checksum.to_be_bytes());
-    Batch { first, records: records.len() as u64, value }
+    Batch {
+        first,
+        records: records.len() as u64,
+        value,
+    }
 }
 
 fn length(n: usize) -> [u8; 4] {
-    u32::try_from(n).expect("a batch is far below 4 GiB").to_be_bytes()
+    u32::try_from(n)
+        .expect("a batch is far below 4 GiB")
+        .to_be_bytes()
 }
 
 fn checksum(first: Position, value: &[u8]) -> u32 {
@@ -125,20 +135,27 @@ pub(crate) fn check(first: Position, value: &[u8]) -> Result<Checked<'_>, Invali
         return Err(Invalid::Short(value.len()));
     }
     let number = |at: usize, bytes: usize| {
-        value[at..at + bytes].iter().fold(0u64, |n, byte| n << 8 | u64::from(*byte))
+        value[at..at + bytes]
+            .iter()
+            .fold(0u64, |n, byte| n << 8 | u64::from(*byte))
     };
     if number(0, 4) != u64::from(checksum(first, value)) {
         return Err(Invalid::Checksum);
     }
     if number(4, 2) != u64::from(FORMAT) {
-        return Err(Invalid::Format(u16::try_from(number(4, 2)).unwrap_or(u16::MAX)));
+        return Err(Invalid::Format(
+            u16::try_from(number(4, 2)).unwrap_or(u16::MAX),
+        ));
     }
     let checked = Checked {
         records: number(8, 4),
         group: Position(number(12, 8)),
         body: &value[HEADER_BYTES..],
     };
-    let fills = checked.ranges().last().is_some_and(|range| range.end == checked.body.len());
+    let fills = checked
+        .ranges()
+        .last()
+        .is_some_and(|range| range.end == checked.body.len());
     if fills && checked.ranges().count() as u64 == checked.records {
         Ok(checked)
     } else {
@@ -151,7 +168,10 @@ impl Checked<'_> {
     /// of their own.
     pub fn records(&self, skip: usize, limit: usize) -> impl Iterator<Item = Bytes> {
         let shared = Bytes::copy_from_slice(self.body);
-        self.ranges().skip(skip).take(limit).map(move |range| shared.slice(range))
+        self.ranges()
+            .skip(skip)
+            .take(limit)
+            .map(move |range| shared.slice(range))
     }
 
     /// Where the records lie; ends early where a length leads out of the body.
@@ -179,14 +199,21 @@ mod tests {
     }
 
     fn all(batch: &Batch) -> Vec<Bytes> {
-        check(batch.first, &batch.value).unwrap().records(0, usize::MAX).collect()
+        check(batch.first, &batch.value)
+            .unwrap()
+            .records(0, usize::MAX)
+            .collect()
     }
 
     #[test]
     fn the_bytes_of_a_batch_never_change() {
         let batches = pack(Position(258), &[unit(&[b"order"]), unit(&[b"", b"x"])]);
         // The checksum was calculated by another implementation.
-        let hex: String = batches[0].value.iter().map(|b| format!("{b:02x}")).collect();
+        let hex: String = batches[0]
+            .value
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let header = "0001_0000_00000003_0000000000000102".replace('_', "");
         let records = "000000056f72646572_00000000_0000000178".replace('_', "");
         assert_eq!(hex[8..], format!("{header}{records}"));
@@ -195,12 +222,16 @@ mod tests {
 
     #[test]
     fn a_group_is_split_between_units_only() {
-        let large = |fill: u8| Unit(vec![Bytes::from(vec![fill; 20_000]); 2]);
-        let batches = pack(Position(1), &[large(1), large(2), unit(&[b"small"])]);
-        assert_eq!(batches.len(), 2);
-        assert_eq!((batches[0].first, batches[1].first), (Position(1), Position(3)));
-        assert_eq!(all(&batches[0]), large(1).0);
-        assert_eq!(all(&batches[1]), [large(2).0, unit(&[b"small"]).0].concat());
+        let large = Unit(vec![Bytes::from(vec![1; 20_000]); 2]);
+        let medium = |fill: u8| Unit(vec![Bytes::from(vec![fill; 2_100]); 2]);
+        let small = unit(&[b"small"]);
+        let units = [large.clone(), medium(2), small.clone(), medium(3)];
+        let batches = pack(Position(1), &units);
+        let firsts: Vec<u64> = batches.iter().map(|batch| batch.first.0).collect();
+        assert_eq!(firsts, [1, 3, 6]);
+        assert_eq!(all(&batches[0]), large.0);
+        assert_eq!(all(&batches[1]), [medium(2).0, small.0].concat());
+        assert_eq!(all(&batches[2]), medium(3).0);
         for batch in &batches {
             assert_eq!(check(batch.first, &batch.value).unwrap().group, Position(1));
         }
@@ -219,7 +250,10 @@ mod tests {
 
     #[test]
     fn units_without_records_leave_no_trace() {
-        assert_eq!(pack(Position(1), &[Unit::default(), Unit::default()]), vec![]);
+        assert_eq!(
+            pack(Position(1), &[Unit::default(), Unit::default()]),
+            vec![]
+        );
         assert_eq!(
             pack(Position(1), &[Unit::default(), unit(&[b"a"])]),
             pack(Position(1), &[unit(&[b"a"])])
@@ -233,7 +267,10 @@ mod tests {
             let mut changed = batch.value.clone();
             changed[at] ^= 1;
             assert!(check(Position(7), &changed).is_err(), "byte {at}");
-            assert!(check(Position(7), &batch.value[..at]).is_err(), "cut at {at}");
+            assert!(
+                check(Position(7), &batch.value[..at]).is_err(),
+                "cut at {at}"
+            );
         }
         assert_eq!(check(Position(8), &batch.value), Err(Invalid::Checksum));
     }

@@ -26,7 +26,11 @@ pub enum LogError {
         "the event log in {} has format {found}, this version reads up to format {supported}: \
          use the newer version of the service that wrote it", path.display()
     )]
-    NewerFormat { path: PathBuf, found: u32, supported: u32 },
+    NewerFormat {
+        path: PathBuf,
+        found: u32,
+        supported: u32,
+    },
 
     #[error("{} is not an event log: {why}", path.display())]
     NotALog { path: PathBuf, why: String },
@@ -36,7 +40,11 @@ pub enum LogError {
          examination and restore the log from its JetStream stream into an empty one",
         path.display()
     )]
-    Damaged { path: PathBuf, position: Position, what: String },
+    Damaged {
+        path: PathBuf,
+        position: Position,
+        what: String,
+    },
 
     #[error("a record of {bytes} bytes was refused: at most {RECORD_BYTES_MAX} are taken")]
     RecordTooLarge { bytes: usize },
@@ -54,7 +62,11 @@ pub enum LogError {
     Closed { because: String },
 
     #[error("{doing} the event log in {} failed", path.display())]
-    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
 }
 
 impl LogError {
@@ -66,7 +78,11 @@ impl LogError {
         let path = path.to_owned();
         match source.kind() {
             StorageFull | QuotaExceeded | FileTooLarge => Self::DiskFull { path, source },
-            _ => Self::Io { doing, path, source },
+            _ => Self::Io {
+                doing,
+                path,
+                source,
+            },
         }
     }
 
@@ -80,10 +96,15 @@ impl LogError {
         match error {
             // sled has no variant for it; the text is that of the pinned version.
             sled::Error::Io(e) if e.to_string().starts_with("could not acquire lock") => {
-                Self::DirectoryInUse { path: path.to_owned() }
+                Self::DirectoryInUse {
+                    path: path.to_owned(),
+                }
             }
             sled::Error::Io(e) => Self::io(doing, path, e),
-            sled::Error::Unsupported(why) => Self::NotALog { path: path.to_owned(), why },
+            sled::Error::Unsupported(why) => Self::NotALog {
+                path: path.to_owned(),
+                why,
+            },
             sled::Error::Corruption { .. } => Self::Damaged {
                 path: path.to_owned(),
                 position,
@@ -106,7 +127,10 @@ mod tests {
             assert!(matches!(error, LogError::DiskFull { .. }), "{error}");
         }
         let error = LogError::io("writing", path, io::Error::from_raw_os_error(5));
-        assert_eq!(error.to_string(), "writing the event log in /var/lib/order failed");
+        assert_eq!(
+            error.to_string(),
+            "writing the event log in /var/lib/order failed"
+        );
     }
 
     #[test]

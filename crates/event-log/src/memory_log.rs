@@ -35,7 +35,10 @@ impl MemoryLog {
     pub fn with_records(records: impl IntoIterator<Item = Bytes>) -> Self {
         let records: Vec<Bytes> = records.into_iter().collect();
         let last = watch::Sender::new(Position(records.len() as u64));
-        let inner = Mutex::new(Inner { records, ..Inner::default() });
+        let inner = Mutex::new(Inner {
+            records,
+            ..Inner::default()
+        });
         Self { inner, last }
     }
 
@@ -64,7 +67,9 @@ impl EventLog for MemoryLog {
     fn append(&self, units: Vec<Unit>) -> Result<Position, LogError> {
         let mut inner = self.inner.lock();
         if let Some(because) = &inner.failed {
-            return Err(LogError::Closed { because: because.clone() });
+            return Err(LogError::Closed {
+                because: because.clone(),
+            });
         }
         units.iter().try_for_each(Unit::check)?;
         if units.iter().all(|unit| unit.0.is_empty()) {
@@ -74,7 +79,9 @@ impl EventLog for MemoryLog {
             inner.failed = Some(error.to_string());
             return Err(error);
         }
-        inner.records.extend(units.into_iter().flat_map(|unit| unit.0));
+        inner
+            .records
+            .extend(units.into_iter().flat_map(|unit| unit.0));
         let last = Position(inner.records.len() as u64);
         self.last.send_replace(last);
         Ok(last)
@@ -95,7 +102,10 @@ impl EventLog for MemoryLog {
             .zip(positions)
             .skip(skip)
             .take(limit)
-            .map(|(bytes, position)| Entry { position, bytes: bytes.clone() })
+            .map(|(bytes, position)| Entry {
+                position,
+                bytes: bytes.clone(),
+            })
             .collect())
     }
 

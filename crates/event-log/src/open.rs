@@ -65,7 +65,10 @@ impl SledOptions {
 
     /// A log that must be there already.
     pub fn existing(path: impl Into<PathBuf>) -> Self {
-        Self { create: false, ..Self::new(path) }
+        Self {
+            create: false,
+            ..Self::new(path)
+        }
     }
 }
 
@@ -121,8 +124,8 @@ fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
     };
     let patience = Instant::now() + LOCK_PATIENCE;
     loop {
-        let opened = guarded(|| config().open())
-            .map_err(|e| unreadable("opening", path, Position::ZERO, e));
+        let opened =
+            guarded(|| config().open()).map_err(|e| unreadable("opening", path, Position::ZERO, e));
         match opened {
             Err(LogError::DirectoryInUse { .. }) if Instant::now() < patience => {
                 std::thread::sleep(LOCK_RETRY);
@@ -160,7 +163,10 @@ fn is_ours(options: &SledOptions) -> Result<(), LogError> {
     for entry in fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         // A volume's root has `lost+found`; the others are sled's first steps.
-        if !["lost+found", "blobs", "conf"].iter().any(|ours| name == *ours) {
+        if !["lost+found", "blobs", "conf"]
+            .iter()
+            .any(|ours| name == *ours)
+        {
             let why = format!("it already holds `{}`", name.to_string_lossy());
             return Err(not_a_log(path, &why));
         }
@@ -169,7 +175,10 @@ fn is_ours(options: &SledOptions) -> Result<(), LogError> {
 }
 
 fn not_a_log(path: &Path, why: &str) -> LogError {
-    LogError::NotALog { path: path.to_owned(), why: why.to_owned() }
+    LogError::NotALog {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    }
 }
 
 /// Makes the names of sled's files durable, and of the directories that are new,

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use decider::Position;
 
 use crate::batch::{self, Invalid};
-use crate::disk::{Durable, guarded, sync_path};
+use crate::disk::{Durable, guarded, passed, sync_path};
 use crate::error::LogError;
 use crate::head;
 use crate::report::Cut;
@@ -46,17 +46,32 @@ pub(crate) fn scan(db: &sled::Db, path: &Path) -> Result<Scan, LogError> {
     let mut items = db.range(batch::key(Position(1))..);
     loop {
         let next = scan.last.next();
-        let item = guarded(|| items.next().transpose())
+        let item = guarded(|| next_of(db, &mut items))
             .map_err(|e| unreadable("checking", path, next, e))?;
         let Some((key, value)) = item else {
             return Ok(scan);
         };
         let Ok(position) = <[u8; 8]>::try_from(&key[..]) else {
             let why = format!("it has a key of {} bytes", key.len());
-            return Err(LogError::NotALog { path: path.to_owned(), why });
+            return Err(LogError::NotALog {
+                path: path.to_owned(),
+                why,
+            });
         };
         scan.take(path, Position(u64::from_be_bytes(position)), (key, value))?;
     }
+}
+
+/// The next key and value of a scan.
+pub(crate) fn next_of(
+    db: &sled::Db,
+    items: &mut sled::Iter,
+) -> sled::Result<Option<(sled::IVec, sled::IVec)>> {
+    let item = items.next().transpose()?;
+    if let Some((key, value)) = &item {
+        passed(db, key, value.len())?;
+    }
+    Ok(item)
 }
 
 /// sled's own error at `position`; one that is no I/O error means damage.
@@ -101,11 +116,17 @@ impl Scan {
             (None, Ok(batch)) => {
                 let why = format!("the next batch begins at position {first}");
                 acknowledged(path, next, batch.group, &why)?;
-                self.tail = Some(Tail { why, items: vec![item] });
+                self.tail = Some(Tail {
+                    why,
+                    items: vec![item],
+                });
             }
             (None, Err(invalid)) => {
                 let why = invalid.to_string();
-                self.tail = Some(Tail { why, items: vec![item] });
+                self.tail = Some(Tail {
+                    why,
+                    items: vec![item],
+                });
             }
             (Some(tail), checked) => {
                 if let Ok(batch) = checked {

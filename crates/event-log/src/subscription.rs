@@ -22,7 +22,11 @@ pub struct Subscription {
 pub fn subscribe(log: Arc<dyn EventLog>, from: Position) -> Subscription {
     let last = log.watch();
     let position = Position(from.0.saturating_sub(1));
-    Subscription { log, last, position }
+    Subscription {
+        log,
+        last,
+        position,
+    }
 }
 
 impl Subscription {

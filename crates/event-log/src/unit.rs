@@ -21,13 +21,21 @@ impl Unit {
     /// What the unit takes of a batch.
     #[must_use]
     pub fn encoded_bytes(&self) -> usize {
-        self.0.iter().map(|record| LENGTH_BYTES + record.len()).sum()
+        self.0
+            .iter()
+            .map(|record| LENGTH_BYTES + record.len())
+            .sum()
     }
 
     /// # Errors
     /// A record or the unit is larger than a log takes.
     pub fn check(&self) -> Result<(), LogError> {
-        if let Some(bytes) = self.0.iter().map(Bytes::len).find(|n| *n > RECORD_BYTES_MAX) {
+        if let Some(bytes) = self
+            .0
+            .iter()
+            .map(Bytes::len)
+            .find(|n| *n > RECORD_BYTES_MAX)
+        {
             return Err(LogError::RecordTooLarge { bytes });
         }
         match self.encoded_bytes() {

@@ -25,7 +25,10 @@ struct OnDisk {
 
 impl OnDisk {
     fn open(dir: &tempfile::TempDir) -> SledLog {
-        let options = SledOptions { sync: false, ..SledOptions::new(dir.path()) };
+        let options = SledOptions {
+            sync: false,
+            ..SledOptions::new(dir.path())
+        };
         let (log, report) = SledLog::open(options).unwrap();
         assert_eq!(report.cut, None);
         assert_eq!(report.last_position, log.last_position());
@@ -36,7 +39,10 @@ impl OnDisk {
 impl Kind for OnDisk {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { log: Self::open(&dir), dir }
+        Self {
+            log: Self::open(&dir),
+            dir,
+        }
     }
     fn log(&self) -> &dyn EventLog {
         &self.log
@@ -44,7 +50,10 @@ impl Kind for OnDisk {
     fn reopen(self) -> Self {
         let Self { log, dir } = self;
         drop(log);
-        Self { log: Self::open(&dir), dir }
+        Self {
+            log: Self::open(&dir),
+            dir,
+        }
     }
 }
 
@@ -61,7 +70,10 @@ impl Kind for MemoryLog {
 }
 
 fn unit<const N: usize>(records: [&str; N]) -> Unit {
-    records.iter().map(|r| Bytes::copy_from_slice(r.as_bytes())).collect()
+    records
+        .iter()
+        .map(|r| Bytes::copy_from_slice(r.as_bytes()))
+        .collect()
 }
 
 fn entry(position: u64, text: &str) -> Entry {
@@ -89,14 +101,19 @@ fn an_empty_log_is_at_zero_and_gives_nothing<K: Kind>() {
 fn positions_go_on_over_units_groups_and_openings<K: Kind>() {
     let kind = K::new();
     let log = kind.log();
-    assert_eq!(log.append(vec![unit(["a", "b"]), unit(["c"])]).unwrap(), Position(3));
+    assert_eq!(
+        log.append(vec![unit(["a", "b"]), unit(["c"])]).unwrap(),
+        Position(3)
+    );
     assert_eq!(log.append(vec![unit(["d"])]).unwrap(), Position(4));
     let kind = kind.reopen();
     let log = kind.log();
     assert_eq!(log.last_position(), Position(4));
     assert_eq!(log.append(vec![unit(["e", "f"])]).unwrap(), Position(6));
-    let expected: Vec<Entry> =
-        (1..).zip(["a", "b", "c", "d", "e", "f"]).map(|(n, text)| entry(n, text)).collect();
+    let expected: Vec<Entry> = (1..)
+        .zip(["a", "b", "c", "d", "e", "f"])
+        .map(|(n, text)| entry(n, text))
+        .collect();
     assert_eq!(all(log), expected);
     assert_eq!(all(kind.reopen().log()), expected);
 }
@@ -124,7 +141,10 @@ fn appending_nothing_changes_nothing<K: Kind>() {
     let mut watch = kind.log().watch();
     watch.mark_unchanged();
     assert_eq!(kind.log().append(vec![]).unwrap(), Position(1));
-    assert_eq!(kind.log().append(vec![unit([]), unit([])]).unwrap(), Position(1));
+    assert_eq!(
+        kind.log().append(vec![unit([]), unit([])]).unwrap(),
+        Position(1)
+    );
     assert!(!watch.has_changed().unwrap());
     assert_eq!(all(kind.reopen().log()), vec![entry(1, "a")]);
 }
@@ -143,16 +163,31 @@ fn the_largest_record_and_unit_are_taken_and_larger_ones_refused<K: Kind>() {
     let log = kind.log();
     let record = |bytes: usize| Bytes::from(vec![7; bytes]);
     let error = log.append(vec![unit(["a"]), Unit(vec![record(RECORD_BYTES_MAX + 1)])]);
-    assert!(matches!(error, Err(LogError::RecordTooLarge { bytes: 61_441 })), "{error:?}");
-    let larger = Unit(vec![record(UNIT_BYTES_MAX / 2 - 4), record(UNIT_BYTES_MAX / 2 - 3)]);
+    assert!(
+        matches!(error, Err(LogError::RecordTooLarge { bytes: 61_441 })),
+        "{error:?}"
+    );
+    let larger = Unit(vec![
+        record(UNIT_BYTES_MAX / 2 - 4),
+        record(UNIT_BYTES_MAX / 2 - 3),
+    ]);
     let error = log.append(vec![unit(["a"]), larger]);
-    assert!(matches!(error, Err(LogError::UnitTooLarge { records: 2, .. })), "{error:?}");
+    assert!(
+        matches!(error, Err(LogError::UnitTooLarge { records: 2, .. })),
+        "{error:?}"
+    );
     assert_eq!(log.last_position(), Position::ZERO, "all or nothing");
 
-    let largest = Unit(vec![record(UNIT_BYTES_MAX / 2 - 4), record(UNIT_BYTES_MAX / 2 - 4)]);
+    let largest = Unit(vec![
+        record(UNIT_BYTES_MAX / 2 - 4),
+        record(UNIT_BYTES_MAX / 2 - 4),
+    ]);
     let group = vec![Unit(vec![record(RECORD_BYTES_MAX)]), largest, unit(["a"])];
     assert_eq!(log.append(group).unwrap(), Position(4), "the log goes on");
-    let sizes: Vec<usize> = all(kind.reopen().log()).iter().map(|e| e.bytes.len()).collect();
+    let sizes: Vec<usize> = all(kind.reopen().log())
+        .iter()
+        .map(|e| e.bytes.len())
+        .collect();
     let half = UNIT_BYTES_MAX / 2 - 4;
     assert_eq!(sizes, [RECORD_BYTES_MAX, half, half, 1]);
 }
@@ -173,7 +208,10 @@ fn appends_from_several_threads_take_turns<K: Kind + Sync>() {
     assert_eq!(entries.len(), 120);
     for (pair, position) in entries.chunks(2).zip((1..).step_by(2)) {
         assert_eq!(pair[0].position, Position(position));
-        assert_eq!(pair[0].bytes, pair[1].bytes, "the records of a unit stay together");
+        assert_eq!(
+            pair[0].bytes, pair[1].bytes,
+            "the records of a unit stay together"
+        );
     }
 }
 
@@ -203,7 +241,10 @@ fn a_log_is_a_list<K: Kind>(steps: Vec<Step>) {
             position: Position(n),
             bytes: bytes.clone(),
         });
-        entries.skip(usize::try_from(from.max(1) - 1).unwrap()).take(limit).collect()
+        entries
+            .skip(usize::try_from(from.max(1) - 1).unwrap())
+            .take(limit)
+            .collect()
     };
     for step in steps {
         match step {
@@ -212,7 +253,9 @@ fn a_log_is_a_list<K: Kind>(steps: Vec<Step>) {
                     .into_iter()
                     .map(|unit| {
                         let fill = model.len() as u8;
-                        unit.into_iter().map(|n| Bytes::from(vec![fill; n])).collect()
+                        unit.into_iter()
+                            .map(|n| Bytes::from(vec![fill; n]))
+                            .collect()
                     })
                     .collect();
                 model.extend(units.iter().flat_map(|unit| unit.0.clone()));
@@ -271,7 +314,13 @@ fn the_twin_fails_when_told_to_and_stays_failed() {
     let log = Arc::new(MemoryLog::new());
     log.append(vec![unit(["a"])]).unwrap();
     log.fail_next_append();
-    assert!(matches!(log.append(vec![unit(["b"])]), Err(LogError::DiskFull { .. })));
-    assert!(matches!(log.append(vec![unit(["c"])]), Err(LogError::Closed { .. })));
+    assert!(matches!(
+        log.append(vec![unit(["b"])]),
+        Err(LogError::DiskFull { .. })
+    ));
+    assert!(matches!(
+        log.append(vec![unit(["c"])]),
+        Err(LogError::Closed { .. })
+    ));
     assert_eq!(all(&*log), vec![entry(1, "a")]);
 }

@@ -9,7 +9,10 @@ use decider::Position;
 use event_log::{EventLog, LogError, OpenReport, SledLog, SledOptions, Unit};
 
 fn open(path: &Path) -> Result<(SledLog, OpenReport), LogError> {
-    SledLog::open(SledOptions { sync: false, ..SledOptions::new(path) })
+    SledLog::open(SledOptions {
+        sync: false,
+        ..SledOptions::new(path)
+    })
 }
 
 /// The sled database below the log, to do harm in it.
@@ -36,16 +39,20 @@ fn record(n: u64, bytes: usize) -> Bytes {
 fn four_groups(path: &Path) {
     let (log, _) = open(path).unwrap();
     for n in [1, 3, 5] {
-        log.append(vec![Unit(vec![record(n, 20), record(n + 1, 20)])]).unwrap();
+        log.append(vec![Unit(vec![record(n, 20), record(n + 1, 20)])])
+            .unwrap();
     }
-    log.append((7..10).map(|n| Unit(vec![record(n, 40_000)])).collect()).unwrap();
+    log.append((7..10).map(|n| Unit(vec![record(n, 40_000)])).collect())
+        .unwrap();
 }
 
 fn damaged(path: &Path) -> (Position, String) {
     match open(path) {
         Err(error @ LogError::Damaged { .. }) => {
             let text = error.to_string();
-            let LogError::Damaged { position, .. } = error else { unreachable!() };
+            let LogError::Damaged { position, .. } = error else {
+                unreachable!()
+            };
             (position, text)
         }
         other => panic!("{other:?}"),
@@ -57,11 +64,17 @@ fn an_undamaged_log_is_reported_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("order/0");
     let (log, report) = open(&path).unwrap();
-    assert_eq!(report.to_string(), format!("new event log in {}", path.display()));
+    assert_eq!(
+        report.to_string(),
+        format!("new event log in {}", path.display())
+    );
     log.append(vec![Unit(vec![record(1, 20)])]).unwrap();
     drop(log);
     let (_log, report) = open(&path).unwrap();
-    let line = format!("event log in {}: 1 records in 1 batches, 1 KiB, ", path.display());
+    let line = format!(
+        "event log in {}: 1 records in 1 batches, 1 KiB, ",
+        path.display()
+    );
     assert!(report.to_string().starts_with(&line), "{report}");
 }
 
@@ -73,9 +86,16 @@ fn a_damaged_last_batch_is_cut_off_and_kept() {
 
     let (log, report) = open(dir.path()).unwrap();
     let cut = report.cut.clone().unwrap();
-    assert_eq!((report.last_position, cut.first_position), (Position(8), Position(9)));
+    assert_eq!(
+        (report.last_position, cut.first_position),
+        (Position(8), Position(9))
+    );
     assert_eq!(cut.kept_in, dir.path().join("cut-9.bin"));
-    assert!(report.to_string().contains("cut off from position 9: 1 batches of 40024 bytes"));
+    assert!(
+        report
+            .to_string()
+            .contains("cut off from position 9: 1 batches of 40024 bytes")
+    );
     let kept = fs::read(&cut.kept_in).unwrap();
     assert_eq!(kept[..12], [0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0x9c, 0x58]);
     assert_eq!(kept.len(), 12 + 40_024);
@@ -123,8 +143,15 @@ fn damage_with_later_groups_behind_it_is_refused_and_named() {
         let (named, text) = damaged(dir.path());
         assert_eq!(named, Position(position));
         assert!(text.contains("checksum"), "{text}");
-        assert!(text.contains("restore the log from its JetStream stream"), "{text}");
-        assert_eq!(damaged(dir.path()).0, Position(position), "nothing was changed");
+        assert!(
+            text.contains("restore the log from its JetStream stream"),
+            "{text}"
+        );
+        assert_eq!(
+            damaged(dir.path()).0,
+            Position(position),
+            "nothing was changed"
+        );
     }
 }
 
@@ -195,7 +222,10 @@ fn a_copy_of_a_log_in_use_can_be_examined() {
     log.append(vec![Unit(vec![record(1, 20)])]).unwrap();
     let copy = copy_of(dir.path());
     let (copied, _) = SledLog::open(SledOptions::existing(copy.path())).unwrap();
-    assert_eq!(copied.read(Position(1), 9).unwrap(), log.read(Position(1), 9).unwrap());
+    assert_eq!(
+        copied.read(Position(1), 9).unwrap(),
+        log.read(Position(1), 9).unwrap()
+    );
 }
 
 #[test]
@@ -203,8 +233,16 @@ fn a_directory_in_use_is_refused_until_it_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = open(dir.path()).unwrap();
     let error = open(dir.path()).unwrap_err();
-    assert!(matches!(error, LogError::DirectoryInUse { .. }), "{error:?}");
-    assert!(error.to_string().contains("stop the service that has it open"), "{error}");
+    assert!(
+        matches!(error, LogError::DirectoryInUse { .. }),
+        "{error:?}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("stop the service that has it open"),
+        "{error}"
+    );
     drop(log);
     assert!(open(dir.path()).is_ok());
 }
@@ -220,7 +258,14 @@ fn a_newer_format_is_refused() {
     });
     let error = open(dir.path()).unwrap_err();
     assert!(
-        matches!(error, LogError::NewerFormat { found: 2, supported: 1, .. }),
+        matches!(
+            error,
+            LogError::NewerFormat {
+                found: 2,
+                supported: 1,
+                ..
+            }
+        ),
         "{error:?}"
     );
 }
@@ -228,7 +273,11 @@ fn a_newer_format_is_refused() {
 #[test]
 fn what_is_not_a_log_is_refused_and_left_alone() {
     let refused = |path: &Path, create: bool| {
-        let error = SledLog::open(SledOptions { create, ..SledOptions::new(path) }).unwrap_err();
+        let error = SledLog::open(SledOptions {
+            create,
+            ..SledOptions::new(path)
+        })
+        .unwrap_err();
         assert!(matches!(error, LogError::NotALog { .. }), "{error:?}");
         error.to_string()
     };
@@ -241,7 +290,10 @@ fn what_is_not_a_log_is_refused_and_left_alone() {
     };
     let dir = tempfile::tempdir().unwrap();
     let text = not_a_log(&dir.path().join("nowhere"), false);
-    assert!(text.ends_with("nowhere is not an event log: there is no file `db` in it"), "{text}");
+    assert!(
+        text.ends_with("nowhere is not an event log: there is no file `db` in it"),
+        "{text}"
+    );
     assert!(!dir.path().join("nowhere").exists());
     not_a_log(dir.path(), false);
 

@@ -11,14 +11,19 @@ use event_log::{
 
 fn logs() -> (tempfile::TempDir, [Arc<dyn EventLog>; 2]) {
     let dir = tempfile::tempdir().unwrap();
-    let options = SledOptions { sync: false, ..SledOptions::new(dir.path()) };
+    let options = SledOptions {
+        sync: false,
+        ..SledOptions::new(dir.path())
+    };
     let (log, _) = SledLog::open(options).unwrap();
     (dir, [Arc::new(log), Arc::new(MemoryLog::new())])
 }
 
 /// A unit of `n` records, each its own position as text.
 fn numbered(first: u64, n: u64) -> Unit {
-    (first..first + n).map(|position| Bytes::from(position.to_string())).collect()
+    (first..first + n)
+        .map(|position| Bytes::from(position.to_string()))
+        .collect()
 }
 
 async fn expect(subscription: &mut Subscription, positions: std::ops::RangeInclusive<u64>) {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use decider::{Actor, Area, Domain, Position, Revision, Role, Timestamp};
 use hmac::{Hmac, Mac};
 use prost::Message;
-use proto::AnyEvent;
+use proto::requests::{CommandRequest, QueryRequest};
 use sha2::{Digest, Sha256};
 use tonic::{Code, Request, Status};
 
@@ -18,48 +18,6 @@ use crate::{
     telemetry,
 };
 
-/// A request that changes something (AIP-155).
-pub trait CommandRequest: Message {
-    fn request_id(&self) -> &str;
-    fn area(&self) -> &str;
-    fn if_revision(&self) -> Option<u64> {
-        None
-    }
-}
-
-/// A request that reads.
-pub trait QueryRequest: Message {
-    fn area(&self) -> &str;
-    fn min_position(&self) -> u64;
-}
-
-/// Implements [`CommandRequest`] for messages with the usual fields.
-#[macro_export]
-macro_rules! command_requests {
-    ($($message:ty),* ; if_revision: $($revised:ty),* $(,)?) => {
-        $(impl $crate::call::CommandRequest for $message {
-            fn request_id(&self) -> &str { &self.request_id }
-            fn area(&self) -> &str { &self.area }
-        })*
-        $(impl $crate::call::CommandRequest for $revised {
-            fn request_id(&self) -> &str { &self.request_id }
-            fn area(&self) -> &str { &self.area }
-            fn if_revision(&self) -> Option<u64> { self.if_revision }
-        })*
-    };
-}
-
-/// Implements [`QueryRequest`] for messages with the usual fields.
-#[macro_export]
-macro_rules! query_requests {
-    ($($message:ty),* $(,)?) => {
-        $(impl $crate::call::QueryRequest for $message {
-            fn area(&self) -> &str { &self.area }
-            fn min_position(&self) -> u64 { self.min_position }
-        })*
-    };
-}
-
 /// The partitions hosted by this process.
 pub struct Partitions<D: Domain> {
     hosted: Arc<BTreeMap<u32, Partition<D>>>,
@@ -67,6 +25,7 @@ pub struct Partitions<D: Domain> {
     /// Keys the digests of requests, so that personal data cannot be guessed
     /// from them.
     digest_key: Option<[u8; 32]>,
+    code: RejectionCode<D::Rejection>,
 }
 
 impl<D: Domain> Clone for Partitions<D> {
@@ -75,6 +34,7 @@ impl<D: Domain> Clone for Partitions<D> {
             hosted: Arc::clone(&self.hosted),
             count: self.count,
             digest_key: self.digest_key,
+            code: self.code,
         }
     }
 }
@@ -89,6 +49,7 @@ pub fn partition_of(area: &Area, count: u32) -> u32 {
 pub struct Call<D: Domain> {
     partition: Partition<D>,
     meta: RequestMeta,
+    code: RejectionCode<D::Rejection>,
 }
 
 impl<D: Domain> Partitions<D> {
@@ -97,11 +58,13 @@ impl<D: Domain> Partitions<D> {
         hosted: BTreeMap<u32, Partition<D>>,
         count: u32,
         digest_key: Option<[u8; 32]>,
+        code: RejectionCode<D::Rejection>,
     ) -> Self {
         Self {
             hosted: Arc::new(hosted),
             count,
             digest_key,
+            code,
         }
     }
 
@@ -170,6 +133,7 @@ impl<D: Domain> Partitions<D> {
         let call = Call {
             partition: partition.clone(),
             meta,
+            code: self.code,
         };
         Ok((call, message))
     }
@@ -236,10 +200,7 @@ impl<D: Domain> Partitions<D> {
     }
 }
 
-impl<D: Domain<Foreign = AnyEvent>> Call<D>
-where
-    D::Rejection: RejectionCode,
-{
+impl<D: Domain> Call<D> {
     #[must_use]
     pub fn area(&self) -> &Area {
         &self.meta.area
@@ -273,7 +234,7 @@ where
             "service" => D::SERVICE.name(), "command" => name, "outcome" => outcome
         )
         .increment(1);
-        result.map_err(|error| status::submit(D::SERVICE, &error))
+        result.map_err(|error| status::submit(D::SERVICE, &error, self.code))
     }
 }
 

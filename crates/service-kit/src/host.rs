@@ -100,13 +100,13 @@ pub struct Addresses {
 pub async fn run<D, A, F>(
     config: &Config<A>,
     sealing: Sealing,
+    code: RejectionCode<D::Rejection>,
     build: F,
     ready: Option<tokio::sync::oneshot::Sender<Addresses>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()>
 where
     D: Domain<Foreign = AnyEvent>,
-    D::Rejection: RejectionCode,
     F: FnOnce(&mut Builder<D>) -> anyhow::Result<()>,
 {
     telemetry::metrics();
@@ -140,7 +140,7 @@ where
         Sealing::Needed => Some(MasterKey::load(&config.sealing)?),
     };
 
-    let preparing = prepare::<D, A>(config, &bus, keys.clone(), &mut supervisor);
+    let preparing = prepare::<D, A>(config, &bus, keys.clone(), code, &mut supervisor);
     let (partitions, relayed, key_ring) = tokio::select! {
         prepared = preparing => prepared?,
         () = shutdown.cancelled() => return supervisor.run(shutdown).await,
@@ -202,6 +202,7 @@ async fn prepare<D, A>(
     config: &Config<A>,
     bus: &Bus,
     master: Option<MasterKey>,
+    code: RejectionCode<D::Rejection>,
     supervisor: &mut Supervisor,
 ) -> anyhow::Result<Prepared<D>>
 where
@@ -250,7 +251,7 @@ where
         Some(master) => Some(KeyRing::open(bus, master).await?),
     };
     let count = config.service.partition_count;
-    Ok((Partitions::new(hosted, count, digest_key), relayed, keys))
+    Ok((Partitions::new(hosted, count, digest_key, code), relayed, keys))
 }
 
 /// Folder of a partition's log.

@@ -15,10 +15,8 @@ use crate::partition::{ClockError, QueryError, SubmitError, machine::Refusal};
 /// When a caller may come back after a full queue.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
-/// The gRPC code of each rejection, in one exhaustive match for each service.
-pub trait RejectionCode: Rejected {
-    fn code(&self) -> Code;
-}
+/// The gRPC code of each rejection: one exhaustive match in each service.
+pub type RejectionCode<R> = fn(&R) -> Code;
 
 /// A status with its `ErrorInfo`.
 #[must_use]
@@ -53,11 +51,15 @@ pub fn not_found(service: Service, what: &str, id: &str) -> Status {
     )
 }
 
-pub fn submit<R: RejectionCode>(service: Service, error: &SubmitError<R>) -> Status {
+pub fn submit<R: Rejected>(
+    service: Service,
+    error: &SubmitError<R>,
+    code: RejectionCode<R>,
+) -> Status {
     let message = error.to_string();
     match error {
         SubmitError::Refused(Refusal::Rejected(rejection)) => {
-            status(service, rejection.code(), rejection.reason(), message)
+            status(service, code(rejection), rejection.reason(), message)
         }
         SubmitError::Refused(Refusal::RequestIdReused { .. }) => {
             status(service, Code::AlreadyExists, "REQUEST_ID_REUSED", message)

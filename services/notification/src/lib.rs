@@ -1,1 +1,4 @@
 //! The notification service.
+
+pub mod channel;
+pub mod template;

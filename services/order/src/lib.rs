@@ -1,1 +1,46 @@
-//! The order service.
+//! The order service: its gRPC face before the pure core in `order_domain`.
+
+pub mod config;
+mod error;
+mod grpc;
+mod parse;
+mod query;
+
+use order_domain::Orders;
+use proto::order::v1::order_service_server::OrderServiceServer;
+use service_kit::host::{self, Addresses, Sealing};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use config::Config;
+
+/// Runs the service until `shutdown`; `ready` is told once it takes requests.
+///
+/// # Errors
+/// The service cannot start, or a task of it failed.
+pub async fn run(
+    config: Config,
+    ready: Option<oneshot::Sender<Addresses>>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    host::run::<Orders, _, _>(
+        &config,
+        Sealing::Needed,
+        error::code,
+        |host| {
+            let keys = host
+                .keys
+                .clone()
+                .ok_or_else(|| anyhow::anyhow!("the host gives keys where they are needed"))?;
+            let service = grpc::Service {
+                partitions: host.partitions.clone(),
+                keys,
+            };
+            host.serve(OrderServiceServer::new(service));
+            Ok(())
+        },
+        ready,
+        shutdown,
+    )
+    .await
+}

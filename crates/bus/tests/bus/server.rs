@@ -77,10 +77,15 @@ fn its_end_by_other_hands_is_noticed() {
     }
 }
 
-/// Not a test: the process that the next test kills.
+/// Set in the process that `it_ends_when_its_owner_is_killed` kills.
+const HOLD: &str = "BUS_TEST_HOLD_A_SERVER";
+
+/// Does nothing but in that process.
 #[test]
-#[ignore = "started by the next test"]
 fn hold_a_server() {
+    if std::env::var_os(HOLD).is_none() {
+        return;
+    }
     let site = Site::start();
     println!(
         "pid={} dir={}",
@@ -98,12 +103,8 @@ fn it_ends_when_its_owner_is_killed() {
         return;
     }
     let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "server::hold_a_server",
-            "--exact",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["server::hold_a_server", "--exact", "--nocapture"])
+        .env(HOLD, "1")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -14,7 +14,7 @@ use crate::{
     ledger::Movement,
     picking::{ToPack, count_bags, pack},
     rejection::Rejection,
-    state::{Book, Fact, Misfit, State},
+    state::{Fact, Misfit, State},
     units::{Grams, Units},
 };
 
@@ -255,38 +255,6 @@ impl Demand {
     ) -> Result<(), Misfit> {
         self.expect_held(fact, allocations)?;
         self.allocations.clear();
-        Ok(())
-    }
-}
-
-impl State {
-    /// Changes a demand that is in one of the states before; nothing is
-    /// changed where it is not, or where `change` says that the event does not
-    /// fit.
-    pub(crate) fn transition(
-        &mut self,
-        fact: &Fact<'_>,
-        order_id: &str,
-        before: &[DemandState],
-        change: impl FnOnce(&mut Demand, &mut Book) -> Result<DemandState, Misfit>,
-    ) -> Result<(), Misfit> {
-        let demand = self.demands.get_mut(order_id);
-        let Some(demand) = demand.filter(|demand| demand.area == *fact.area) else {
-            return Err(fact.misfit("the order has no demand in the area"));
-        };
-        let Some(book) = self.books.get_mut(fact.area) else {
-            return Err(fact.misfit("nothing is known of the area"));
-        };
-        if !before.contains(&demand.state) {
-            return Err(fact.misfit(format_args!(
-                "the demand is {}",
-                crate::demand::state_name(demand.state)
-            )));
-        }
-        let after = change(demand, book)?;
-        book.change_state(demand, after);
-        demand.updated = fact.at;
-        demand.revision = fact.revision;
         Ok(())
     }
 }

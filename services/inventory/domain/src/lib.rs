@@ -16,6 +16,7 @@ mod command;
 mod demand;
 mod dispatch;
 mod door;
+mod intake;
 mod ledger;
 mod lot;
 mod picking;
@@ -38,8 +39,9 @@ pub use command::{
     Command, DefineProduct, DispatchOrders, PickOrders, QueueDemand, ReceiveLot,
     ReleaseReservation, ReplaceBag, ReturnStock, SpoilStock,
 };
-pub use demand::{Demand, OUT_OF_STOCK, PRODUCT_UNKNOWN};
+pub use demand::Demand;
 pub use dispatch::{BAGS_MAX, COMMAND_BYTES_MAX, ORDERS_MAX};
+pub use intake::{OUT_OF_STOCK, PRODUCT_UNKNOWN};
 pub use ledger::Ledger;
 pub use lot::{EXPIRED, LOT_UNITS_MAX, Lot};
 pub use picking::BAG_WEIGHT_MAX;
@@ -97,8 +99,8 @@ impl Domain for Stock {
             Command::OpenProcurement => procurement::open(state, context),
             Command::PickOrders(wanted) => dispatch::pick(state, wanted, context),
             Command::DispatchOrders(wanted) => dispatch::dispatch(state, wanted, context),
-            Command::QueueDemand(wanted) => demand::queue(state, wanted, context),
-            Command::ReleaseReservation(wanted) => demand::release(state, wanted, context),
+            Command::QueueDemand(wanted) => intake::queue(state, wanted, context),
+            Command::ReleaseReservation(wanted) => intake::release(state, wanted, context),
             Command::ReplaceBag(wanted) => replacement::replace(state, wanted, context),
             Command::ReturnStock(wanted) => dispatch::take_back(state, wanted, context),
             Command::AllocateDemand => timers::allocate(state, context),
@@ -118,10 +120,10 @@ impl Domain for Stock {
             InventoryEvent::ProductDefined(e) => product::defined(state, &fact, e),
             InventoryEvent::LotReceived(e) => lot::received(state, &fact, e),
             InventoryEvent::StockSpoiled(e) => lot::spoiled(state, &fact, e),
-            InventoryEvent::DemandQueued(e) => demand::queued(state, &fact, e),
-            InventoryEvent::StockReserved(e) => demand::reserved(state, &fact, e),
-            InventoryEvent::DemandRejected(e) => demand::rejected(state, &fact, e),
-            InventoryEvent::ReservationReleased(e) => demand::released(state, &fact, e),
+            InventoryEvent::DemandQueued(e) => intake::queued(state, &fact, e),
+            InventoryEvent::StockReserved(e) => intake::reserved(state, &fact, e),
+            InventoryEvent::DemandRejected(e) => intake::rejected(state, &fact, e),
+            InventoryEvent::ReservationReleased(e) => intake::released(state, &fact, e),
             InventoryEvent::OrderPicked(e) => dispatch::picked(state, &fact, e),
             InventoryEvent::OrderDispatched(e) => dispatch::dispatched(state, &fact, e),
             InventoryEvent::ReplacementDispatched(e) => replacement::dispatched(state, &fact, e),

@@ -123,8 +123,7 @@ impl State {
         })
     }
 
-    /// When the oldest order or replacement that still waits in the area was
-    /// queued, as the flow's health shows it.
+    /// When the order that waits longest in the area was queued.
     #[must_use]
     pub fn waiting_since(&self, area: &Area) -> Option<Timestamp> {
         let book = self.books.get(area)?;

@@ -14,7 +14,8 @@ use proto::{
 
 use crate::{
     command::ReplaceBag,
-    demand::{Demand, OUT_OF_STOCK, Replacement, unknown},
+    demand::{Demand, Replacement, unknown},
+    intake::OUT_OF_STOCK,
     ledger::Movement,
     picking::{original_label, replacement_label},
     queue::WaitingReplacement,

@@ -10,7 +10,7 @@ use decider::{Area, Invariant, Revision, StreamId, Timestamp, Violation};
 use proto::inventory::v1::{Allocation, DemandState};
 
 use crate::{
-    demand::Demand,
+    demand::{Demand, state_name},
     ledger::Movement,
     lot::Lot,
     procurement::Procurement,
@@ -132,6 +132,33 @@ impl State {
                 )));
             }
         }
+        Ok(())
+    }
+
+    /// Changes a demand that is in one of the states before; nothing is
+    /// changed where it is not, or where `change` says that the event does not
+    /// fit.
+    pub(crate) fn transition(
+        &mut self,
+        fact: &Fact<'_>,
+        order_id: &str,
+        before: &[DemandState],
+        change: impl FnOnce(&mut Demand, &mut Book) -> Result<DemandState, Misfit>,
+    ) -> Result<(), Misfit> {
+        let demand = self.demands.get_mut(order_id);
+        let Some(demand) = demand.filter(|demand| demand.area == *fact.area) else {
+            return Err(fact.misfit("the order has no demand in the area"));
+        };
+        let Some(book) = self.books.get_mut(fact.area) else {
+            return Err(fact.misfit("nothing is known of the area"));
+        };
+        if !before.contains(&demand.state) {
+            return Err(fact.misfit(format_args!("the demand is {}", state_name(demand.state))));
+        }
+        let after = change(demand, book)?;
+        book.change_state(demand, after);
+        demand.updated = fact.at;
+        demand.revision = fact.revision;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use proto::InventoryEvent;
 
 use crate::{
     command::Command,
-    demand,
+    intake,
     lot::{EXPIRED, spoiled_units},
     queue::{Seq, Served},
     rejection::Rejection,
@@ -141,7 +141,7 @@ impl Work<'_> {
             replacement::answer(self.state, demand, waiting, plan, &demand.custodian_id)
         } else if let Some(waiting) = queue.order(seq) {
             self.shelves.take(&plan);
-            demand::answer(&waiting.order_id, plan)
+            intake::answer(&waiting.order_id, plan)
         } else {
             return false;
         };

@@ -236,7 +236,10 @@ pub(crate) fn withdraw(
     ];
     if parcel.state == ParcelState::Planned
         && let Some(run) = state.runs.get(&parcel.run_id)
-        && run.stops.iter().all(|s| s.stop.order_id == command.order_id)
+        && run
+            .stops
+            .iter()
+            .all(|s| s.stop.order_id == command.order_id)
     {
         let mut cancelled = run::cancelled_event(run, RunCancelReason::NothingLeft);
         cancelled.order_ids.clear();
@@ -303,7 +306,10 @@ fn back_to_store(state: &mut State, moment: &Moment<'_>, order_id: &str, withdra
             faults.of_parcel(
                 Invariant::OneCustodian,
                 order_id,
-                format!("it went back to the store from {}", custody::name(&parcel.custodian)),
+                format!(
+                    "it went back to the store from {}",
+                    custody::name(&parcel.custodian)
+                ),
             );
         }
         parcel.custodian = custody::store();

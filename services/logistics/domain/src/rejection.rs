@@ -10,9 +10,7 @@ use crate::{door::Entrance, units::Grams};
 pub enum Rejection {
     #[error("checkpoint {checkpoint_id} is not known in this area: register it first")]
     CheckpointUnknown { checkpoint_id: String },
-    #[error(
-        "checkpoint {checkpoint_id} is already registered with other data: choose another id"
-    )]
+    #[error("checkpoint {checkpoint_id} is already registered with other data: choose another id")]
     CheckpointExists { checkpoint_id: String },
     #[error("member {member_id} is not known in this area: register it first")]
     MemberUnknown { member_id: String },
@@ -33,7 +31,9 @@ pub enum Rejection {
 
     #[error("no parcel of order {order_id} is known in this area: check the order id")]
     ParcelUnknown { order_id: String },
-    #[error("the parcel of order {order_id} is already known with other data: one order is one parcel")]
+    #[error(
+        "the parcel of order {order_id} is already known with other data: one order is one parcel"
+    )]
     ParcelExists { order_id: String },
     #[error("order {order_id} is listed twice: list each parcel once")]
     ParcelListedTwice { order_id: String },
@@ -91,7 +91,9 @@ pub enum Rejection {
     },
     #[error("no replacement for bag {for_label} of order {order_id} is awaited")]
     ReplacementNotAwaited { order_id: String, for_label: String },
-    #[error("another replacement for bag {for_label} of order {order_id} is already on its way: {label}")]
+    #[error(
+        "another replacement for bag {for_label} of order {order_id} is already on its way: {label}"
+    )]
     ReplacementExists {
         order_id: String,
         for_label: String,
@@ -156,7 +158,9 @@ pub enum Rejection {
         "the goods of order {order_id} are not placed yet: place them at the door before leaving it"
     )]
     GoodsNotPlaced { run_id: String, order_id: String },
-    #[error("the goods of order {order_id} are already at the door: the attempt cannot have failed")]
+    #[error(
+        "the goods of order {order_id} are already at the door: the attempt cannot have failed"
+    )]
     GoodsAlreadyPlaced { run_id: String, order_id: String },
     #[error(
         "the attempt for order {order_id} on run {run_id} has failed ({}): it is tried again on another run",
@@ -175,7 +179,8 @@ pub enum Rejection {
     )]
     EntranceOpen {
         run_id: String,
-        entrance: Entrance,
+        /// `<grid>/<building>/<entrance>`.
+        entrance: String,
         order_ids: Vec<String>,
     },
     #[error(

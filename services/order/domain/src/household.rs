@@ -45,7 +45,7 @@ impl Household {
     pub(crate) fn describe(&self) -> String {
         let door = &self.door;
         format!(
-            "registered at {}/{}/{}/{}/{}, cadre {}, {} people, needs {:?}",
+            "registered at {}/{}/{}/{}/{}, cadre {}, {} people, {} needs",
             door.community,
             door.grid,
             door.building,
@@ -53,7 +53,7 @@ impl Household {
             door.door,
             self.cadre_id,
             self.people,
-            self.needs
+            self.needs.len()
         )
     }
 

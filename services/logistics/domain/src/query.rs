@@ -1,0 +1,334 @@
+//! Reading the state: what the service's API shows. Every list has a stable
+//! key to go on from, and nothing is seen from another area.
+
+use std::ops::Bound;
+
+use decider::{Area, StreamId, Timestamp};
+use proto::{
+    logistics::v1::{self as pb, ParcelState, RunState},
+    time::to_proto,
+};
+
+use crate::{
+    checkpoint::Checkpoint,
+    custody,
+    door::Entrance,
+    member::{Member, Shift},
+    parcel::Parcel,
+    rejection::{run_word, word},
+    run::Run,
+    state::{RunsOf, State},
+};
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Page<'a, T> {
+    pub items: Vec<&'a T>,
+    /// Id to go on after; none at the end.
+    pub next: Option<String>,
+}
+
+/// Which parcels; what is not set does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParcelFilter {
+    pub checkpoint_id: Option<String>,
+    pub state: Option<ParcelState>,
+}
+
+/// Which runs; what is not set does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    pub checkpoint_id: Option<String>,
+    pub member_id: Option<String>,
+    pub state: Option<RunState>,
+}
+
+impl State {
+    #[must_use]
+    pub fn checkpoint(&self, area: &Area, checkpoint_id: &str) -> Option<&Checkpoint> {
+        self.checkpoint_in(area, checkpoint_id).ok()
+    }
+
+    /// Parcels of a checkpoint by state, in the order of the states, those
+    /// without parcels left out.
+    #[must_use]
+    pub fn parcel_counts(&self, area: &Area, checkpoint_id: &str) -> Vec<(ParcelState, usize)> {
+        let states = (1..).map_while(|n| ParcelState::try_from(n).ok());
+        states
+            .map(|state| (state, self.parcel_count(area, checkpoint_id, state)))
+            .filter(|(_, parcels)| *parcels > 0)
+            .collect()
+    }
+
+    /// With `Disinfected`: what planning has left.
+    #[must_use]
+    pub fn parcel_count(&self, area: &Area, checkpoint_id: &str, state: ParcelState) -> usize {
+        let shelf = self.shelves.get(area, checkpoint_id, state);
+        shelf.map_or(0, std::collections::BTreeSet::len)
+    }
+
+    /// By member id.
+    pub fn roster(&self, area: &Area) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(move |m| m.area == *area)
+    }
+
+    #[must_use]
+    pub fn member(&self, area: &Area, member_id: &str) -> Option<&Member> {
+        self.member_in(area, member_id).ok()
+    }
+
+    #[must_use]
+    pub fn parcel(&self, area: &Area, order_id: &str) -> Option<&Parcel> {
+        self.parcel_in(area, order_id).ok()
+    }
+
+    /// By checkpoint, then in the order of the doors. `after` is the order id
+    /// at which the page before ended; it keeps its place whatever became of
+    /// its state. None where `after` is no parcel of this list's area and
+    /// checkpoint.
+    #[must_use]
+    pub fn parcels(
+        &self,
+        area: &Area,
+        filter: &ParcelFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Option<Page<'_, Parcel>> {
+        let state = filter.state.unwrap_or(ParcelState::Unspecified);
+        let last = match after {
+            None => None,
+            Some(order_id) => Some(self.parcel(area, order_id).filter(|parcel| {
+                let wanted = filter.checkpoint_id.as_ref();
+                wanted.is_none_or(|c| *c == parcel.checkpoint_id)
+            })?),
+        };
+        let start = filter
+            .checkpoint_id
+            .as_ref()
+            .or(last.map(|p| &p.checkpoint_id))
+            .cloned()
+            .unwrap_or_default();
+        let shelves = self
+            .shelves
+            .0
+            .range((area.clone(), start, ParcelState::Unspecified)..)
+            .take_while(|((a, checkpoint_id, _), _)| {
+                let wanted = filter.checkpoint_id.as_ref();
+                a == area && wanted.is_none_or(|c| c == checkpoint_id)
+            })
+            .filter(|((_, _, s), _)| *s == state);
+        let keys = shelves.flat_map(|((_, checkpoint_id, _), shelf)| {
+            let from = last
+                .filter(|p| p.checkpoint_id == *checkpoint_id)
+                .map_or(Bound::Unbounded, |p| Bound::Excluded(p.key.clone()));
+            shelf.range((from, Bound::Unbounded))
+        });
+        let parcels = keys.filter_map(|key| self.parcels.get(&key.order_id));
+        Some(page(parcels, limit, |parcel| &parcel.order_id))
+    }
+
+    #[must_use]
+    pub fn run(&self, area: &Area, run_id: &str) -> Option<&Run> {
+        self.run_in(area, run_id).ok()
+    }
+
+    /// By run id, which is the order of planning.
+    #[must_use]
+    pub fn runs(
+        &self,
+        area: &Area,
+        filter: &RunFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Page<'_, Run> {
+        let by = match (&filter.member_id, &filter.checkpoint_id) {
+            (Some(member_id), _) => RunsOf::Member(member_id.clone()),
+            (None, Some(checkpoint_id)) => RunsOf::Checkpoint(checkpoint_id.clone()),
+            (None, None) => RunsOf::Area,
+        };
+        let state = filter.state.unwrap_or(RunState::Unspecified);
+        let list = self.run_lists.0.get(&(area.clone(), by, state));
+        let from = after.map_or(Bound::Unbounded, |id| Bound::Excluded(id.to_owned()));
+        let runs = list
+            .into_iter()
+            .flat_map(|ids| ids.range((from.clone(), Bound::Unbounded)))
+            .filter_map(|run_id| self.runs.get(run_id))
+            .filter(|run| {
+                let wanted = filter.checkpoint_id.as_ref();
+                wanted.is_none_or(|c| *c == run.checkpoint_id)
+            });
+        page(runs, limit, |run| &run.run_id)
+    }
+
+    /// One line on an entity, for audits; codes and numbers only.
+    pub(crate) fn describe(&self, stream: &StreamId) -> Option<String> {
+        let id = stream.id();
+        match stream.category() {
+            "checkpoint" => self.checkpoints.get(id).map(|checkpoint| {
+                let states = self.parcel_counts(&checkpoint.area, id);
+                let counts: Vec<String> = states
+                    .into_iter()
+                    .map(|(state, parcels)| format!("{parcels} {}", word(state)))
+                    .collect();
+                format!("parcels: [{}]", counts.join(", "))
+            }),
+            "member" => self.members.get(id).map(Member::describe),
+            "parcel" => self.parcels.get(id).map(Parcel::describe),
+            "run" => self.runs.get(id).map(Run::describe),
+            _ => None,
+        }
+    }
+}
+
+fn page<'a, T>(
+    mut items: impl Iterator<Item = &'a T>,
+    limit: usize,
+    id: impl Fn(&T) -> &String,
+) -> Page<'a, T> {
+    let page: Vec<&T> = items.by_ref().take(limit).collect();
+    let more = items.next().is_some();
+    Page {
+        next: page.last().filter(|_| more).map(|last| id(last).clone()),
+        items: page,
+    }
+}
+
+impl Checkpoint {
+    /// As the API shows it; `counts` from [`State::parcel_counts`].
+    #[must_use]
+    pub fn to_message(&self, counts: &[(ParcelState, usize)]) -> pb::GetCheckpointResponse {
+        pb::GetCheckpointResponse {
+            as_of_position: 0,
+            checkpoint_id: self.checkpoint_id.clone(),
+            name: self.name.clone(),
+            communities: self.communities.clone(),
+            parcels: counts
+                .iter()
+                .map(|(state, parcels)| pb::ParcelCount {
+                    state: (*state).into(),
+                    parcels: i64::try_from(*parcels).unwrap_or(i64::MAX),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Member {
+    /// As the API shows it at `now`, with the shifts that end after
+    /// `shifts_since`.
+    #[must_use]
+    pub fn to_message(&self, now: Timestamp, shifts_since: Timestamp) -> pb::MemberStatus {
+        let shifts = self.shifts().filter(|shift| shift.ends > shifts_since);
+        pb::MemberStatus {
+            member_id: self.member_id.clone(),
+            leader: self.leader,
+            capacity_grams: self.capacity.0,
+            shifts: shifts.map(|s| s.to_message(&self.member_id)).collect(),
+            completed_runs: self.completed_runs,
+            delivered_stops: self.delivered_stops,
+            carried_grams: self.carried.0,
+            on_shift: self.shift_at(now).is_some(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "{} shifts, {} absences; {} runs completed, {} doors served, {} carried",
+            self.shifts.len(),
+            self.absences.len(),
+            self.completed_runs,
+            self.delivered_stops,
+            self.carried
+        )
+    }
+}
+
+impl Shift {
+    #[must_use]
+    pub fn to_message(&self, member_id: &str) -> pb::Shift {
+        pb::Shift {
+            shift_id: self.shift_id.clone(),
+            member_id: member_id.to_owned(),
+            checkpoint_id: self.checkpoint_id.clone(),
+            post: self.post.clone(),
+            starts_time: Some(to_proto(self.starts)),
+            ends_time: Some(to_proto(self.ends)),
+        }
+    }
+}
+
+impl Parcel {
+    /// As the API shows it.
+    #[must_use]
+    pub fn to_message(&self) -> pb::Parcel {
+        pb::Parcel {
+            order_id: self.order_id.clone(),
+            household_id: self.household_id.clone(),
+            door: Some(self.door.clone()),
+            cadre_id: self.cadre_id.clone(),
+            bags: self.bags.clone(),
+            checkpoint_id: self.checkpoint_id.clone(),
+            custodian: Some(self.custodian.clone()),
+            state: self.state.into(),
+            run_id: self.run_id.clone(),
+            attempts: self.attempts,
+            weight_grams: self.weight().0,
+            revision: self.revision.0,
+            awaited_labels: self.awaited.keys().cloned().collect(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let mut line = format!(
+            "{}{}, with {}, {} bags of {}",
+            word(self.state),
+            if self.withdrawn { " (withdrawn)" } else { "" },
+            custody::name(&self.custodian),
+            self.bags.len(),
+            self.weight()
+        );
+        if !self.awaited.is_empty() {
+            let labels: Vec<&str> = self.awaited.keys().map(String::as_str).collect();
+            line += &format!(", awaiting {}", labels.join(" "));
+        }
+        if self.attempts > 0 {
+            line += &format!(", attempt {}", self.attempts);
+        }
+        if !self.run_id.is_empty() {
+            line += &format!(", run {}", self.run_id);
+        }
+        line
+    }
+}
+
+impl Run {
+    /// As the API shows it.
+    #[must_use]
+    pub fn to_message(&self) -> pb::Run {
+        let entrances = self.undisinfected_entrances();
+        pb::Run {
+            run_id: self.run_id.clone(),
+            checkpoint_id: self.checkpoint_id.clone(),
+            member_id: self.member_id.clone(),
+            shift_id: self.shift_id.clone(),
+            trip: self.trip,
+            stops: self.stops.iter().map(|s| s.stop.clone()).collect(),
+            weight_grams: self.weight.0,
+            state: self.state.into(),
+            undisinfected_entrances: entrances.iter().map(Entrance::to_string).collect(),
+            revision: self.revision.0,
+        }
+    }
+
+    fn describe(&self) -> String {
+        let open = self.stops.iter().filter(|s| s.state.is_open()).count();
+        format!(
+            "{}, trip {} of {}, {} stops of {}, {open} open",
+            run_word(self.state),
+            self.trip,
+            self.member_id,
+            self.stops.len(),
+            self.weight
+        )
+    }
+}

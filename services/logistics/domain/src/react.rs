@@ -1,0 +1,99 @@
+//! What other services' facts mean here: inventory sends parcels, order
+//! cancels them, notification hears from the households.
+
+use proto::{
+    AnyEvent, InventoryEvent, NotificationEvent, OrderEvent,
+    inventory::v1::Bag,
+    logistics::v1::ParcelBag,
+    notification::v1::{CallOutcome, NotificationKind},
+};
+
+use crate::command::{
+    Command, ExpectParcel, ExpectReplacement, GiveUpReplacement, Means, RecordCalled,
+    RecordCollected, WithdrawParcel,
+};
+
+pub(crate) fn react(event: &AnyEvent) -> Option<Command> {
+    match event {
+        AnyEvent::Inventory(event) => inventory(event),
+        AnyEvent::Order(OrderEvent::OrderCancelled(event)) => Some(
+            WithdrawParcel {
+                order_id: event.order_id.clone(),
+            }
+            .into(),
+        ),
+        AnyEvent::Notification(event) => notification(event),
+        AnyEvent::Order(_) | AnyEvent::Logistics(_) | AnyEvent::Other => None,
+    }
+}
+
+fn inventory(event: &InventoryEvent) -> Option<Command> {
+    Some(match event {
+        InventoryEvent::OrderDispatched(event) => ExpectParcel {
+            order_id: event.order_id.clone(),
+            household_id: event.household_id.clone(),
+            door: event.door.clone().unwrap_or_default(),
+            cadre_id: event.cadre_id.clone(),
+            bags: event.bags.iter().map(parcel_bag).collect(),
+            checkpoint_id: event.checkpoint_id.clone(),
+            custodian_id: event.custodian_id.clone(),
+            load_id: event.load_id.clone(),
+        }
+        .into(),
+        InventoryEvent::ReplacementDispatched(event) => ExpectReplacement {
+            order_id: event.order_id.clone(),
+            for_label: event.for_label.clone(),
+            bag: parcel_bag(event.bag.as_ref()?),
+            custodian_id: event.custodian_id.clone(),
+        }
+        .into(),
+        InventoryEvent::ReplacementRefused(event) => GiveUpReplacement {
+            order_id: event.order_id.clone(),
+            for_label: event.for_label.clone(),
+            reason: event.reason.clone(),
+        }
+        .into(),
+        _ => return None,
+    })
+}
+
+fn parcel_bag(bag: &Bag) -> ParcelBag {
+    ParcelBag {
+        label: bag.label.clone(),
+        product_id: bag.product_id.clone(),
+        quantity_units: bag.quantity_units,
+        weight_grams: bag.weight_grams,
+    }
+}
+
+/// Only what was said about goods at a door.
+fn notification(event: &NotificationEvent) -> Option<Command> {
+    let at_door = |kind: NotificationKind| kind == NotificationKind::GoodsAtDoor;
+    let collected = |order_id: &str, means| {
+        Some(Command::from(RecordCollected {
+            order_id: order_id.to_owned(),
+            means,
+        }))
+    };
+    match event {
+        NotificationEvent::MessageSent(event) if at_door(event.kind()) => Some(
+            RecordCalled {
+                order_id: event.order_id.clone(),
+                means: Means::Message,
+            }
+            .into(),
+        ),
+        NotificationEvent::NotificationAcknowledged(event) if at_door(event.kind()) => {
+            collected(&event.order_id, Means::Message)
+        }
+        NotificationEvent::CallTaskCompleted(event)
+            if at_door(event.kind()) && event.outcome() == CallOutcome::Answered =>
+        {
+            collected(&event.order_id, Means::Call)
+        }
+        NotificationEvent::VisitCompleted(event) if at_door(event.kind()) => {
+            collected(&event.order_id, Means::Visit)
+        }
+        _ => None,
+    }
+}
