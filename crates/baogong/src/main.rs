@@ -1,1 +1,70 @@
-fn main() {}
+//! `baogong`.
+
+use std::process::ExitCode;
+
+use baogong::{
+    scenario::{self, ScenarioCommand},
+    up::{self, UpArgs},
+};
+use clap::{Parser, Subcommand};
+use service_kit::telemetry::{self, TelemetryOptions};
+
+/// Keeps a community supplied when its people cannot go out.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the suite in one process, and play a day if asked to.
+    Up(UpArgs),
+    /// Play a day against a suite that runs.
+    #[command(subcommand)]
+    Scenario(ScenarioCommand),
+}
+
+/// Exit status: 0 all holds, 1 something does not, 2 it could not be done.
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let options = match &arguments.command {
+        Command::Up(up) => TelemetryOptions {
+            log_filter: up.log.clone(),
+            otlp_endpoint: up.otlp.clone(),
+            ..TelemetryOptions::default()
+        },
+        Command::Scenario(_) => TelemetryOptions {
+            log_filter: "warn".to_owned(),
+            ..TelemetryOptions::default()
+        },
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let outcome = runtime.block_on(async {
+        let _telemetry = telemetry::init(&options, "baogong")?;
+        match arguments.command {
+            Command::Up(arguments) => up::run(arguments).await,
+            Command::Scenario(command) => {
+                let figures = scenario::run(command).await?;
+                Ok(figures.is_full_coverage())
+            }
+        }
+    });
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("baogong: {error:#}");
+    ExitCode::from(2)
+}

@@ -1,5 +1,6 @@
 //! What can go wrong with an event log, for the person who must act on it.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -35,10 +36,12 @@ pub enum LogError {
     #[error("{} is not an event log: {why}", path.display())]
     NotALog { path: PathBuf, why: String },
 
+    /// `position` is the first that cannot be relied on; [`Position::ZERO`]
+    /// where the damage is not in a place that has one.
     #[error(
-        "the event log in {} is damaged at position {position}: {what}; keep the directory for \
-         examination and restore the log from its JetStream stream into an empty one",
-        path.display()
+        "the event log in {} is damaged{}: {what}; keep the directory for examination and \
+         restore the log from its JetStream stream into an empty one",
+        path.display(), At(*position)
     )]
     Damaged {
         path: PathBuf,
@@ -67,6 +70,17 @@ pub enum LogError {
         path: PathBuf,
         source: io::Error,
     },
+}
+
+struct At(Position);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Position::ZERO => Ok(()),
+            position => write!(f, " at position {position}"),
+        }
+    }
 }
 
 impl LogError {

@@ -10,6 +10,7 @@
 //! contract suite runs against both. [`subscribe`] gives a reader everything
 //! that is recorded and then what is recorded later.
 
+mod acknowledged;
 mod batch;
 mod disk;
 mod error;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use decider::Position;
 
+use crate::acknowledged::{self, Acknowledged};
 use crate::disk::{Durable, guarded, sync_path};
 use crate::error::LogError;
 use crate::report::OpenReport;
@@ -50,6 +51,11 @@ pub struct SledOptions {
     /// Make a new log where there is none. Without it that is
     /// [`LogError::NotALog`], as an audit wants it.
     pub create: bool,
+    /// Open the log even when acknowledged records are missing or damaged at
+    /// its end: for one who then restores them from the JetStream stream. What
+    /// is missing is in [`OpenReport::missing_to`]. Without it that is
+    /// [`LogError::Damaged`].
+    pub accept_lost_tail: bool,
 }
 
 impl SledOptions {
@@ -60,6 +66,7 @@ impl SledOptions {
             cache_bytes: 32 * 1024 * 1024,
             sync: true,
             create: true,
+            accept_lost_tail: false,
         }
     }
 
@@ -72,7 +79,15 @@ impl SledOptions {
     }
 }
 
-pub(crate) fn open(options: &SledOptions) -> Result<(sled::Db, Durable, OpenReport), LogError> {
+/// What an open log consists of.
+pub(crate) struct Opened {
+    pub db: sled::Db,
+    pub durable: Durable,
+    pub acknowledged: Acknowledged,
+    pub report: OpenReport,
+}
+
+pub(crate) fn open(options: &SledOptions) -> Result<Opened, LogError> {
     let started = Instant::now();
     let path = &options.path;
     let existing = path.ancestors().find(|p| p.exists()).map(Path::to_owned);
@@ -80,8 +95,10 @@ pub(crate) fn open(options: &SledOptions) -> Result<(sled::Db, Durable, OpenRepo
     let db = open_sled(options)?;
     let durable = Durable::new(path, options.sync)?;
 
+    let io = |e| LogError::io("opening", path, e);
+    let reached = acknowledged::read(path).map_err(io)?;
     let created = scan::is_new(&db, path)?;
-    if created {
+    if created && (reached == Position::ZERO || options.accept_lost_tail) {
         if !options.create {
             return Err(not_a_log(path, "the database in it is empty"));
         }
@@ -89,6 +106,9 @@ pub(crate) fn open(options: &SledOptions) -> Result<(sled::Db, Durable, OpenRepo
             .map_err(|e| LogError::sled("creating", path, Position::ZERO, e))?;
     }
     let mut scan = scan::scan(&db, path)?;
+    if scan.last < reached && !options.accept_lost_tail {
+        return Err(scan.lost(path, reached));
+    }
     let cut = match scan.tail.take() {
         Some(tail) => Some(scan::cut(&db, &durable, scan.last.next(), tail)?),
         None => None,
@@ -96,11 +116,14 @@ pub(crate) fn open(options: &SledOptions) -> Result<(sled::Db, Durable, OpenRepo
     // What a killed process left in the page cache was read above as part of
     // the log: it has to be durable before it is reported as such.
     durable.flush(&db, scan.last.next())?;
+    let mut acknowledged = Acknowledged::open(path).map_err(io)?;
+    acknowledged.advance(scan.last).map_err(io)?;
     if options.sync {
         sync_names(path, existing.as_deref()).map_err(|e| LogError::io("syncing", path, e))?;
     }
     let report = OpenReport {
         path: path.clone(),
+        missing_to: (scan.last < reached).then_some(reached),
         created,
         last_position: scan.last,
         batches: scan.batches,
@@ -108,7 +131,12 @@ pub(crate) fn open(options: &SledOptions) -> Result<(sled::Db, Durable, OpenRepo
         cut,
         duration: started.elapsed(),
     };
-    Ok((db, durable, report))
+    Ok(Opened {
+        db,
+        durable,
+        acknowledged,
+        report,
+    })
 }
 
 fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
@@ -143,7 +171,11 @@ fn is_ours(options: &SledOptions) -> Result<(), LogError> {
         let mut conf = Vec::new();
         match fs::File::open(path.join("conf")) {
             Ok(file) => drop(file.take(13).read_to_end(&mut conf).map_err(failed)?),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if fs::metadata(path.join("db")).map_err(failed)?.len() > 0 {
+                    return Err(not_a_log(path, "sled's file `conf` is missing"));
+                }
+            }
             Err(e) => return Err(failed(e)),
         }
         // A crash right after creation can leave `conf` empty; sled writes it anew.
@@ -185,6 +217,7 @@ fn not_a_log(path: &Path, why: &str) -> LogError {
 /// those below `existing`.
 fn sync_names(path: &Path, existing: Option<&Path>) -> io::Result<()> {
     sync_path(&path.join("conf"))?;
+    sync_path(&path.join(acknowledged::NAME))?;
     for directory in path.ancestors() {
         // The last ancestor of a relative path is empty and stands for here.
         let here = directory.as_os_str().is_empty();

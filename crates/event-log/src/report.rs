@@ -17,6 +17,9 @@ pub struct OpenReport {
     pub batches: u64,
     /// Size of all batches, before sled's own overhead.
     pub bytes: u64,
+    /// Acknowledged records are missing from behind `last_position` up to here;
+    /// only with [`crate::SledOptions::accept_lost_tail`].
+    pub missing_to: Option<Position>,
     pub cut: Option<Cut>,
     pub duration: Duration,
 }
@@ -38,16 +41,24 @@ impl fmt::Display for OpenReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         if self.created {
-            return write!(f, "new event log in {path}");
+            write!(f, "new event log in {path}")?;
+        } else {
+            write!(
+                f,
+                "event log in {path}: {} records in {} batches, {} KiB, checked in {} ms",
+                self.last_position,
+                self.batches,
+                self.bytes.div_ceil(1024),
+                self.duration.as_millis(),
+            )?;
         }
-        write!(
-            f,
-            "event log in {path}: {} records in {} batches, {} KiB, checked in {} ms",
-            self.last_position,
-            self.batches,
-            self.bytes.div_ceil(1024),
-            self.duration.as_millis(),
-        )?;
+        if let Some(last) = self.missing_to {
+            let first = self.last_position.next();
+            write!(
+                f,
+                "; acknowledged records MISSING: positions {first} to {last}"
+            )?;
+        }
         if let Some(cut) = &self.cut {
             write!(f, "; {cut}")?;
         }

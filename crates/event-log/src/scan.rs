@@ -7,12 +7,12 @@
 //! - Some intact batch there belongs to a group that began *after* the fault.
 //!   When that group was written the faulty place was durable and may have been
 //!   acknowledged: the log is damaged in the middle, and is not opened.
-//! - Otherwise everything from the fault on belongs to the last group, which a
-//!   crash interrupted, or is the damaged last batch: a torn tail. It is
-//!   written to a file of its own and cut off.
+//! - The file `acknowledged` says more than is there: the same for the end.
+//! - Otherwise everything from the fault on belongs to a group that a crash
+//!   interrupted: a torn tail. It is written to a file of its own and cut off.
 //!
-//! What this cannot see is an end that is missing without a trace: comparing
-//! with the JetStream stream does.
+//! After a power cut that file may be some seconds old. What it cannot see then
+//! shows in the comparison with the JetStream stream.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -92,6 +92,22 @@ pub(crate) fn unreadable(
 }
 
 impl Scan {
+    /// The end of the log that was found is short of what was acknowledged.
+    pub fn lost(&self, path: &Path, acknowledged: Position) -> LogError {
+        let why = self
+            .tail
+            .as_ref()
+            .map_or("there is nothing", |tail| &tail.why);
+        LogError::Damaged {
+            path: path.to_owned(),
+            position: self.last.next(),
+            what: format!(
+                "{why}, and the log was acknowledged up to position {acknowledged} (a copy \
+                 taken while the service was running looks the same: stop it, copy again)"
+            ),
+        }
+    }
+
     fn take(
         &mut self,
         path: &Path,

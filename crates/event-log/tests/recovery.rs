@@ -34,6 +34,13 @@ fn record(n: u64, bytes: usize) -> Bytes {
     Bytes::from(vec![n as u8; bytes])
 }
 
+/// As if the machine had gone down before this group was acknowledged.
+fn acknowledged_only(path: &Path, position: u64) {
+    let mut mark = position.to_be_bytes().to_vec();
+    mark.extend_from_slice(&crc32c::crc32c(&mark).to_be_bytes());
+    fs::write(path.join("acknowledged"), mark).unwrap();
+}
+
 /// Three groups of two records, and a last group in three batches: positions
 /// 1–2, 3–4, 5–6, then 7, 8, 9.
 fn four_groups(path: &Path) {
@@ -79,9 +86,10 @@ fn an_undamaged_log_is_reported_in_one_line() {
 }
 
 #[test]
-fn a_damaged_last_batch_is_cut_off_and_kept() {
+fn a_torn_last_batch_is_cut_off_and_kept() {
     let dir = tempfile::tempdir().unwrap();
     four_groups(dir.path());
+    acknowledged_only(dir.path(), 6);
     below(dir.path(), |db| change_a_byte(db, 9));
 
     let (log, report) = open(dir.path()).unwrap();
@@ -115,6 +123,7 @@ fn a_second_cut_at_the_same_place_keeps_the_first() {
         below(dir.path(), |db| {
             db.insert(9u64.to_be_bytes(), b"torn").unwrap();
         });
+        acknowledged_only(dir.path(), 6);
         let (_, report) = open(dir.path()).unwrap();
         assert_eq!(report.cut.unwrap().kept_in, dir.path().join(name));
     }
@@ -127,6 +136,7 @@ fn a_hole_in_an_interrupted_group_cuts_off_the_rest_of_the_group() {
     below(dir.path(), |db| {
         db.remove(8u64.to_be_bytes()).unwrap();
     });
+    acknowledged_only(dir.path(), 6);
     let (log, report) = open(dir.path()).unwrap();
     let cut = report.cut.unwrap();
     assert_eq!((cut.first_position, cut.batches), (Position(8), 1));
@@ -140,6 +150,7 @@ fn damage_with_later_groups_behind_it_is_refused_and_named() {
         let dir = tempfile::tempdir().unwrap();
         four_groups(dir.path());
         below(dir.path(), |db| change_a_byte(db, position));
+        fs::remove_file(dir.path().join("acknowledged")).unwrap();
         let (named, text) = damaged(dir.path());
         assert_eq!(named, Position(position));
         assert!(text.contains("checksum"), "{text}");
@@ -168,6 +179,42 @@ fn a_missing_batch_with_later_groups_behind_it_is_refused_and_named() {
 }
 
 #[test]
+fn a_missing_or_damaged_end_that_was_acknowledged_is_refused_unless_it_is_accepted() {
+    let harms: [fn(&sled::Db); 2] = [
+        |db| drop(db.remove(9u64.to_be_bytes())),
+        |db| change_a_byte(db, 9),
+    ];
+    for harm in harms {
+        let dir = tempfile::tempdir().unwrap();
+        four_groups(dir.path());
+        below(dir.path(), harm);
+        let (named, text) = damaged(dir.path());
+        assert_eq!(named, Position(9));
+        assert!(text.contains("acknowledged up to position 9"), "{text}");
+
+        let accept = SledOptions {
+            accept_lost_tail: true,
+            ..SledOptions::existing(dir.path())
+        };
+        let (log, report) = SledLog::open(accept).unwrap();
+        assert_eq!(
+            (report.last_position, report.missing_to),
+            (Position(8), Some(Position(9)))
+        );
+        let text = "acknowledged records MISSING: positions 9 to 9";
+        assert!(report.to_string().contains(text), "{report}");
+
+        log.append(vec![Unit(vec![record(9, 40_000)])]).unwrap();
+        drop(log);
+        assert_eq!(
+            open(dir.path()).unwrap().1.missing_to,
+            None,
+            "it was restored"
+        );
+    }
+}
+
+#[test]
 fn a_batch_in_the_wrong_place_is_found() {
     let dir = tempfile::tempdir().unwrap();
     four_groups(dir.path());
@@ -179,11 +226,14 @@ fn a_batch_in_the_wrong_place_is_found() {
 }
 
 #[test]
-fn harm_to_the_file_itself_never_gives_wrong_or_missing_records() {
+fn harm_to_the_file_itself_is_always_found() {
     let dir = tempfile::tempdir().unwrap();
-    four_groups(dir.path());
-    let whole = open(dir.path()).unwrap().0.read(Position(1), 100).unwrap();
-    assert_eq!(whole.len(), 9);
+    let (log, _) = open(dir.path()).unwrap();
+    for n in 1..=100 {
+        log.append(vec![Unit(vec![record(n, 2_000)])]).unwrap();
+    }
+    let whole = log.read(Position(1), 200).unwrap();
+    drop(log);
     let bytes = fs::read(dir.path().join("db")).unwrap();
     let written = bytes.iter().rposition(|b| *b != 0).unwrap();
     for step in 0..40 {
@@ -192,13 +242,9 @@ fn harm_to_the_file_itself_never_gives_wrong_or_missing_records() {
         harmed[written * step / 40] ^= 0x10;
         fs::write(copy.path().join("db"), harmed).unwrap();
         match open(copy.path()) {
-            // sled itself drops what follows a harmed message at its end.
-            Ok((log, report)) => {
-                let records = log.read(Position(1), 100).unwrap();
-                assert_eq!(records.len() as u64, report.last_position.0);
-                assert_eq!(records, whole[..records.len()]);
-            }
-            Err(LogError::Damaged { .. } | LogError::NotALog { .. }) => {}
+            // The harm was to something that was written anew later.
+            Ok((log, _)) => assert_eq!(log.read(Position(1), 200).unwrap(), whole),
+            Err(LogError::Damaged { .. }) => {}
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -303,6 +349,7 @@ fn what_is_not_a_log_is_refused_and_left_alone() {
     assert!(not_a_log(&home, true).contains("already holds `letter.txt`"));
 
     fs::write(home.join("db"), "another program's").unwrap();
+    assert!(not_a_log(&home, true).contains("`conf` is missing"));
     fs::write(home.join("conf"), "another program's settings").unwrap();
     assert!(not_a_log(&home, true).contains("not a sled database"));
 

@@ -61,7 +61,7 @@ impl Default for ServiceOptions {
             partitions: vec![0],
             partition_count: 1,
             clock: ClockKind::System,
-            clock_start: "2022-09-02T00:00:00Z".to_owned(),
+            clock_start: "2022-09-01T16:00:00Z".to_owned(),
             queue_commands_max: 4096,
             group_commands_max: 1024,
             query_wait_ms: 5_000,
@@ -79,7 +79,7 @@ impl ServiceOptions {
         let time = humantime::parse_rfc3339(text).map_err(|_| ConfigError::Value {
             field: "service.clock_start",
             value: text.clone(),
-            why: "an RFC 3339 time in UTC is needed, for example 2022-09-02T00:00:00Z",
+            why: "an RFC 3339 time in UTC is needed, for example 2022-09-01T16:00:00Z",
         })?;
         let millis = time
             .duration_since(std::time::UNIX_EPOCH)

@@ -1,7 +1,7 @@
 //! S03: group buys. An organizer opens one with a minimum, a cap and a window;
 //! households join by placing an order; it closes by cap, by time or by the
-//! organizer, and succeeds or fails. Its orders are settled afterwards, some at
-//! a time: see `timers`.
+//! organizer, and succeeds or fails. Who may join is decided in `joining`; the
+//! orders of a closed one are settled some at a time, in `timers`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,7 @@ use proto::{
 };
 
 use crate::{
-    command::{OpenGroupBuy, PlaceOrder},
-    household::Household,
+    command::OpenGroupBuy,
     ids::{GroupBuyId, HouseholdId, OrderId},
     index::Index,
     rejection::Rejection,
@@ -47,7 +46,7 @@ pub struct GroupBuy {
     pub updated: Timestamp,
     pub revision: Revision,
     /// Who takes part, and with which order; fixed once it is closed.
-    participants: BTreeMap<HouseholdId, OrderId>,
+    pub(crate) participants: BTreeMap<HouseholdId, OrderId>,
     /// Placed orders that are neither released nor cancelled.
     pub(crate) waiting: BTreeSet<OrderId>,
 }
@@ -97,11 +96,6 @@ impl GroupBuy {
             text::time(self.opens),
             text::time(self.closed.unwrap_or(self.closes)),
         )
-    }
-
-    fn covers(&self, household: &Household) -> bool {
-        let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
-        fits(&self.community, &household.door.community) && fits(&self.grid, &household.door.grid)
     }
 }
 
@@ -317,85 +311,6 @@ pub(crate) fn outcome(group_buy: &GroupBuy, reason: CloseReason) -> OrderEvent {
     }
 }
 
-/// Whether the household may join with this order; where it is the one that
-/// reaches the cap, also the event that closes the group buy.
-pub(crate) fn join(
-    group_buy: &GroupBuy,
-    household: &Household,
-    asked: &PlaceOrder,
-    now: Timestamp,
-) -> Result<Option<OrderEvent>, Rejection> {
-    let group_buy_id = group_buy.group_buy_id.clone();
-    let household_id = household.household_id.clone();
-    let cap = group_buy.cap_households.unwrap_or(u32::MAX);
-    if !group_buy.is_open() || now >= group_buy.closes || group_buy.households() >= cap {
-        return Err(Rejection::GroupBuyClosed {
-            group_buy_id,
-            state: group_buy.state,
-            closed: group_buy.closed.unwrap_or(group_buy.closes),
-        });
-    }
-    if now < group_buy.opens {
-        return Err(Rejection::GroupBuyNotYetOpen {
-            group_buy_id,
-            opens: group_buy.opens,
-        });
-    }
-    if !group_buy.covers(household) {
-        return Err(Rejection::OutsideZone {
-            household_id,
-            group_buy_id,
-            community: group_buy.community.clone(),
-            grid: group_buy.grid.clone(),
-        });
-    }
-    if let Some(order_id) = group_buy.participants.get(&household_id) {
-        return Err(Rejection::AlreadyJoined {
-            household_id,
-            group_buy_id,
-            order_id: order_id.clone(),
-        });
-    }
-    check_offers(group_buy, asked)?;
-    let households = group_buy.households().saturating_add(1);
-    Ok((households >= cap).then(|| {
-        GroupBuySucceeded {
-            group_buy_id: (&group_buy_id).into(),
-            households: count(households),
-            reason: CloseReason::Cap.into(),
-        }
-        .into()
-    }))
-}
-
-fn check_offers(group_buy: &GroupBuy, asked: &PlaceOrder) -> Result<(), Rejection> {
-    for line in &asked.lines {
-        let offer = group_buy
-            .offers
-            .iter()
-            .find(|offer| offer.product_id == line.product_id)
-            .ok_or_else(|| Rejection::ProductNotOffered {
-                product_id: line.product_id.clone(),
-                group_buy_id: group_buy.group_buy_id.clone(),
-            })?;
-        let quantity_units = asked
-            .lines
-            .iter()
-            .filter(|other| other.product_id == line.product_id)
-            .fold(0_i64, |sum, other| sum.saturating_add(other.quantity_units));
-        let limit_units = offer.limit_per_household_units;
-        if limit_units > 0 && quantity_units > limit_units {
-            return Err(Rejection::LimitExceeded {
-                product_id: line.product_id.clone(),
-                group_buy_id: group_buy.group_buy_id.clone(),
-                quantity_units,
-                limit_units,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn count(households: u32) -> i32 {
+pub(crate) fn count(households: u32) -> i32 {
     i32::try_from(households).unwrap_or(i32::MAX)
 }

@@ -13,6 +13,7 @@ mod group_buy;
 mod household;
 mod ids;
 mod index;
+mod joining;
 mod order;
 mod react;
 mod rejection;

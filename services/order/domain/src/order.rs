@@ -13,10 +13,10 @@ use proto::{
 use crate::{
     State,
     command::{Intake, PlaceOrder},
-    group_buy,
     household::Household,
     ids::{GroupBuyId, HouseholdId, OrderId},
     index::Index,
+    joining,
     rejection::Rejection,
     text,
 };
@@ -262,7 +262,7 @@ pub(crate) fn place(
         return Ok(vec![placed.into(), released.into()]);
     };
     let group_buy = state.group_buys.known(&context.area, group_buy_id)?;
-    let closing = group_buy::join(group_buy, household, asked, context.now)?;
+    let closing = joining::join(group_buy, household, asked, context.now)?;
     placed.group_buy_id = group_buy_id.into();
     Ok([placed.into()].into_iter().chain(closing).collect())
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use decider::EventSet;
 use logistics_domain::*;
 use proto::{
-    LogisticsEvent,
     logistics::v1::{self as pb, ParcelState, RunState},
     types::v1::Door,
 };
@@ -191,24 +190,20 @@ fn nothing_leaves_undisinfected() {
     let mut spec = team(&["m-1"]);
     expect_parcel(&mut spec, "a", &door("E1", "1"));
     spec.accept(receive(vec![receipt("a", &[])]).into());
-    let mut events: Vec<LogisticsEvent> = vec![];
-    events.push(
-        pb::RunPlanned {
-            run_id: "r-1".into(),
-            checkpoint_id: CP.into(),
-            member_id: "m-1".into(),
-            shift_id: "s-1".into(),
-            stops: vec![pb::Stop {
-                order_id: "a".into(),
-                door: Some(door("E1", "1")),
-                weight_grams: 20_000,
-            }],
+    let plan = pb::RunPlanned {
+        run_id: "r-1".into(),
+        checkpoint_id: CP.into(),
+        member_id: "m-1".into(),
+        shift_id: "s-1".into(),
+        stops: vec![pb::Stop {
+            order_id: "a".into(),
+            door: Some(door("E1", "1")),
             weight_grams: 20_000,
-            trip: 1,
-        }
-        .into(),
-    );
-    crate::history::fold(&mut spec, events);
+        }],
+        weight_grams: 20_000,
+        trip: 1,
+    };
+    crate::history::fold(&mut spec, [plan.into()]);
     spec.when(start("r-1"))
         .then_rejected(Rejection::NotDisinfected {
             run_id: "r-1".into(),

@@ -112,7 +112,7 @@ impl World {
             What::Update => Command::UpdateHousehold {
                 household_id: household(pick).into(),
                 contact: None,
-                needs: Some(vec![if number % 2 == 0 {
+                needs: Some(vec![if number.is_multiple_of(2) {
                     Need::Elderly
                 } else {
                     Need::Expecting
@@ -144,7 +144,7 @@ impl World {
 
     fn fact(&self, what: What, area: usize, pick: usize, number: u32) -> (Service, AnyEvent) {
         let order_id = self.order(area, pick);
-        let short = if number % 5 == 0 {
+        let short = if number.is_multiple_of(5) {
             vec![line("rice", 1)]
         } else {
             vec![]
@@ -283,10 +283,10 @@ fn open(now: Timestamp, number: u32) -> OpenGroupBuy {
             limit_per_household_units: 3,
         }],
         minimum_households: number % 5,
-        cap_households: (number % 3 == 0).then_some(number % 7),
-        opens: (number % 4 == 0).then(|| now.plus_minutes(10)),
+        cap_households: number.is_multiple_of(3).then_some(number % 7),
+        opens: number.is_multiple_of(4).then(|| now.plus_minutes(10)),
         closes: now.plus_minutes(i64::from(number) * 15),
-        community: if number % 2 == 0 {
+        community: if number.is_multiple_of(2) {
             String::new()
         } else {
             "c1".into()

@@ -1,0 +1,66 @@
+# `make` lists what there is. ARGS= goes to the program that a target runs,
+# CARGOFLAGS= (for example --locked) to cargo.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test lint baseline bench k8s images
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+OVERLAYS := base overlays/dev overlays/production
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: nats-server from the distribution
+	@deploy/setup.sh
+
+build: ## Release binaries of the four services and of baogong
+	cargo build $(CARGOFLAGS) --release --workspace --bins
+	@echo "In $(TARGET)/release: order inventory logistics notification baogong"
+
+run: setup ## Start the suite and play the Zhichaka day; ARGS="--once --json day.json"
+	cargo build $(CARGOFLAGS) --release -p baogong --bins
+	$(TARGET)/release/baogong up --scenario zhichaka $(ARGS)
+
+# The binaries and the tests are built together, so that both share one set of
+# dependencies; system tests start the binaries.
+test: setup ## All tests, doc tests too; ARGS="name" for some
+	@mkdir -p $(TARGET)
+	cargo build $(CARGOFLAGS) --workspace --bins --tests --examples
+	@status=0; \
+	cargo test $(CARGOFLAGS) --workspace --no-fail-fast -- $(ARGS) 2>&1 \
+		| tee $(TARGET)/test.log || status=$$?; \
+	echo; \
+	grep -E '^test .* \.\.\. FAILED' $(TARGET)/test.log || true; \
+	echo "All output: $(TARGET)/test.log"; \
+	awk '/^test result:/ { passed += $$4; failed += $$6 } \
+		END { printf "%d passed, %d failed\n", passed, failed }' $(TARGET)/test.log; \
+	exit $$status
+
+lint: ## Formatting, clippy, tidy checks
+	cargo fmt --all --check
+	cargo clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
+	cargo test $(CARGOFLAGS) --workspace --test tidy
+
+baseline: ## Take additions to the protos into the compatibility baseline
+	BAOGONG_WRITE_BASELINE=1 cargo test $(CARGOFLAGS) -p baogong-proto --test baseline
+
+bench: ## Benchmarks of the event log: append and replay
+	cargo bench $(CARGOFLAGS) -p baogong-event-log --benches -- $(ARGS)
+
+k8s: ## Render the manifests with kubectl
+	@if ! command -v kubectl >/dev/null; then \
+		echo "kubectl is not installed; nothing was rendered"; exit 0; fi; \
+	mkdir -p $(TARGET)/k8s; \
+	for overlay in $(OVERLAYS); do \
+		file=$(TARGET)/k8s/$${overlay##*/}.yaml; \
+		kubectl kustomize k8s/$$overlay > $$file; \
+		echo "k8s/$$overlay: $$(grep -c '^kind:' $$file) objects in $$file"; \
+	done
+
+images: ## Build the container image baogong:VERSION with docker or podman
+	@engine=$$(command -v docker || command -v podman) || { \
+		echo "docker or podman is needed to build images"; exit 1; }; \
+	"$$engine" build -f deploy/Dockerfile -t baogong:$(VERSION) .

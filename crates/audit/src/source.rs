@@ -1,0 +1,116 @@
+//! Where the logs are: services that run, or copied directories.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use decider::Service;
+use serde::Deserialize;
+
+use crate::error::AuditError;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Addresses of each service's gRPC servers; several where its partitions
+    /// are spread over several processes.
+    Suite {
+        services: BTreeMap<Service, Vec<String>>,
+        nats: Option<String>,
+    },
+    /// A folder with `<service>/<partition>/` below it and no service that has
+    /// them open. A log is opened as its service would open it: a torn tail is
+    /// cut off, so an audit of evidence takes a copy.
+    Logs {
+        directory: PathBuf,
+        nats: Option<String>,
+    },
+}
+
+/// `suite.json`, as `baogong up` writes it.
+#[derive(Debug, Deserialize)]
+struct SuiteFile {
+    #[serde(default)]
+    nats_url: Option<String>,
+    services: BTreeMap<Service, Addresses>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Addresses {
+    grpc: String,
+}
+
+impl Source {
+    /// The suite that a `suite.json` describes.
+    ///
+    /// # Errors
+    /// It cannot be read, is something else, or lacks a service.
+    pub fn suite_file(path: impl Into<PathBuf>) -> Result<Self, AuditError> {
+        let path = path.into();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) => return Err(AuditError::SuiteFile { path, source }),
+        };
+        let file: SuiteFile = match serde_json::from_str(&text) {
+            Ok(file) => file,
+            Err(error) => {
+                let why = error.to_string();
+                return Err(AuditError::SuiteFormat { path, why });
+            }
+        };
+        let services = file.services.into_iter();
+        let services = services.map(|(service, at)| (service, vec![at.grpc]));
+        Self::suite(services.collect(), file.nats_url)
+    }
+
+    /// Services given one by one, each as `<service>=<address>`.
+    ///
+    /// # Errors
+    /// One of them is not of that form, or a service is not among them.
+    pub fn endpoints(endpoints: &[String]) -> Result<Self, AuditError> {
+        let mut services = BTreeMap::<Service, Vec<String>>::new();
+        for endpoint in endpoints {
+            let wrong = || AuditError::Endpoint(endpoint.clone());
+            let (service, address) = endpoint.split_once('=').ok_or_else(wrong)?;
+            let service = Service::parse(service).ok_or_else(wrong)?;
+            if address.is_empty() {
+                return Err(wrong());
+            }
+            services
+                .entry(service)
+                .or_default()
+                .push(address.to_owned());
+        }
+        Self::suite(services, None)
+    }
+
+    fn suite(
+        services: BTreeMap<Service, Vec<String>>,
+        nats: Option<String>,
+    ) -> Result<Self, AuditError> {
+        match Service::ALL.iter().find(|s| !services.contains_key(s)) {
+            Some(missing) => Err(AuditError::NoService(*missing)),
+            None => Ok(Self::Suite { services, nats }),
+        }
+    }
+
+    /// Copied directories.
+    #[must_use]
+    pub fn logs(directory: impl Into<PathBuf>) -> Self {
+        Self::Logs {
+            directory: directory.into(),
+            nats: None,
+        }
+    }
+
+    /// Compares with the streams on this server, whatever was known before.
+    #[must_use]
+    pub fn with_nats(mut self, url: impl Into<String>) -> Self {
+        let (Self::Suite { nats, .. } | Self::Logs { nats, .. }) = &mut self;
+        *nats = Some(url.into());
+        self
+    }
+
+    #[must_use]
+    pub fn nats(&self) -> Option<&str> {
+        let (Self::Suite { nats, .. } | Self::Logs { nats, .. }) = self;
+        nats.as_deref()
+    }
+}

@@ -1,0 +1,134 @@
+//! The logs' replicas on the bus, as far as they are to be compared.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bus::{Bus, BusOptions, StreamName};
+use bytes::Bytes;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{
+    error::AuditError,
+    history::{History, Log, LogName},
+    progress::Progress,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A running suite publishes what was just recorded within moments.
+const RELAY_PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(50);
+const CHUNK_MESSAGES: usize = 1000;
+
+/// What one stream holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamCopy {
+    /// Message number 1 first.
+    pub messages: Vec<Bytes>,
+    /// Of the whole stream, which may have gone on behind `messages`.
+    pub last_sequence: u64,
+}
+
+/// The streams of several logs; one that does not exist is not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Streams {
+    pub copies: BTreeMap<LogName, StreamCopy>,
+}
+
+impl Streams {
+    /// Streams with given messages, for example those of a test.
+    pub fn from_messages(streams: impl IntoIterator<Item = (LogName, Vec<Bytes>)>) -> Self {
+        let copy = |messages: Vec<Bytes>| StreamCopy {
+            last_sequence: messages.len() as u64,
+            messages,
+        };
+        let copies = streams.into_iter().map(|(name, m)| (name, copy(m)));
+        Self {
+            copies: copies.collect(),
+        }
+    }
+
+    /// Reads from the bus as many messages as the logs have records, waiting
+    /// some seconds for a running suite to publish them.
+    ///
+    /// # Errors
+    /// NATS does not answer.
+    pub async fn read(url: &str, history: &History) -> Result<Self, AuditError> {
+        Self::read_with(url, history, &crate::progress::Silent).await
+    }
+
+    pub(crate) async fn read_with(
+        url: &str,
+        history: &History,
+        progress: &dyn Progress,
+    ) -> Result<Self, AuditError> {
+        let options = BusOptions {
+            url: url.to_owned(),
+            name: "baogong-audit".into(),
+            replicas: 1,
+        };
+        let bus = Bus::connect(options).await.map_err(AuditError::Nats)?;
+        timeout(CONNECT_TIMEOUT, bus.wait_connected())
+            .await
+            .map_err(|_| AuditError::NatsUnreachable)?;
+        let mut streams = Self::default();
+        for (name, log) in &history.logs {
+            let copy = read_one(&bus, *name, log, history.live, progress)
+                .await
+                .map_err(|source| AuditError::Stream { log: *name, source })?;
+            if let Some(copy) = copy {
+                streams.copies.insert(*name, copy);
+            }
+        }
+        Ok(streams)
+    }
+}
+
+async fn read_one(
+    bus: &Bus,
+    name: LogName,
+    log: &Log,
+    live: bool,
+    progress: &dyn Progress,
+) -> Result<Option<StreamCopy>, bus::BusError> {
+    let stream = StreamName::new(name.service.name(), name.partition);
+    let wanted = log.last_position().0;
+    let patience = Instant::now() + RELAY_PATIENCE;
+    let state = loop {
+        let state = bus.stream_state(&stream).await?;
+        let last = state.map_or(0, |state| state.last_sequence);
+        if !live || last >= wanted || Instant::now() >= patience {
+            break state;
+        }
+        sleep(POLL).await;
+    };
+    let Some(state) = state else { return Ok(None) };
+    let mut copy = StreamCopy {
+        messages: Vec::new(),
+        last_sequence: state.last_sequence,
+    };
+    let what = format!("stream {stream}");
+    let end = wanted.min(state.last_sequence);
+    while (copy.messages.len() as u64) < end {
+        let done = copy.messages.len() as u64;
+        let limit = usize::try_from(end - done).unwrap_or(CHUNK_MESSAGES);
+        let part = bus
+            .read(&stream, done + 1, limit.min(CHUNK_MESSAGES))
+            .await?;
+        // What is missing in the middle is an empty message here, and differs.
+        let Some(last) = part.last().map(|message| message.sequence) else {
+            break;
+        };
+        for message in part {
+            while (copy.messages.len() as u64) + 1 < message.sequence {
+                copy.messages.push(Bytes::new());
+            }
+            // The delivery's memory is shared: what is kept is copied.
+            copy.messages
+                .push(Bytes::copy_from_slice(&message.payload));
+        }
+        if last <= done {
+            break;
+        }
+        progress.reading(&what, copy.messages.len() as u64);
+    }
+    Ok(Some(copy))
+}

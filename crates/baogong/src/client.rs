@@ -1,0 +1,207 @@
+//! Talks to a running suite over gRPC, with the patience that a rehearsal
+//! needs: a call that a restart, a full queue or a lost connection refused is
+//! made again with the same request id.
+
+use std::time::Duration;
+
+use decider::{Service, Timestamp};
+use proto::{
+    admin::v1::{
+        AdvanceClockRequest, GetStatusRequest, GetStatusResponse,
+        admin_service_client::AdminServiceClient,
+    },
+    inventory::v1::inventory_service_client::InventoryServiceClient,
+    logistics::v1::logistics_service_client::LogisticsServiceClient,
+    notification::v1::notification_service_client::NotificationServiceClient,
+    order::v1::order_service_client::OrderServiceClient,
+    time::to_proto,
+};
+use tokio::time::Instant;
+use tonic::{Code, Response, Status, transport::Channel};
+
+use crate::suite::SuiteFile;
+
+/// Waiting times between tries double from the first to the last.
+const BACKOFF_FIRST: Duration = Duration::from_millis(20);
+const BACKOFF_LAST: Duration = Duration::from_secs(1);
+/// How often a suite that is still at work is asked again.
+const SETTLE_POLL: Duration = Duration::from_millis(4);
+
+/// Clients of the four services; cheap to clone.
+#[derive(Clone)]
+pub struct Suite {
+    pub order: OrderServiceClient<Channel>,
+    pub inventory: InventoryServiceClient<Channel>,
+    pub logistics: LogisticsServiceClient<Channel>,
+    pub notification: NotificationServiceClient<Channel>,
+    admin: [(Service, AdminServiceClient<Channel>); 4],
+    /// How long a call is tried again before it is given up.
+    patience: Duration,
+}
+
+impl Suite {
+    /// Connects when the first call is made.
+    ///
+    /// # Errors
+    /// An address is missing or malformed.
+    pub fn connect(file: &SuiteFile, patience: Duration) -> anyhow::Result<Self> {
+        let channel = |service: Service| -> anyhow::Result<Channel> {
+            let endpoint = Channel::from_shared(format!("http://{}", file.grpc(service)?))?
+                .connect_timeout(Duration::from_secs(2))
+                .timeout(Duration::from_secs(30))
+                .tcp_nodelay(true);
+            Ok(endpoint.connect_lazy())
+        };
+        let [order, inventory, logistics, notification] = [
+            channel(Service::Order)?,
+            channel(Service::Inventory)?,
+            channel(Service::Logistics)?,
+            channel(Service::Notification)?,
+        ];
+        Ok(Self {
+            admin: [
+                (Service::Order, AdminServiceClient::new(order.clone())),
+                (Service::Inventory, AdminServiceClient::new(inventory.clone())),
+                (Service::Logistics, AdminServiceClient::new(logistics.clone())),
+                (
+                    Service::Notification,
+                    AdminServiceClient::new(notification.clone()),
+                ),
+            ],
+            order: OrderServiceClient::new(order),
+            inventory: InventoryServiceClient::new(inventory),
+            logistics: LogisticsServiceClient::new(logistics),
+            notification: NotificationServiceClient::new(notification),
+            patience,
+        })
+    }
+
+    /// Makes a call until it is answered; only refusals that another try can
+    /// heal are tried again.
+    ///
+    /// # Errors
+    /// The status that ended it.
+    pub async fn call<T>(
+        &self,
+        make: impl AsyncFn(Self) -> Result<Response<T>, Status>,
+    ) -> Result<T, Status> {
+        let give_up = Instant::now() + self.patience;
+        let mut pause = BACKOFF_FIRST;
+        loop {
+            match make(self.clone()).await {
+                Ok(answer) => return Ok(answer.into_inner()),
+                Err(status) if !heals(&status) || Instant::now() >= give_up => return Err(status),
+                Err(status) => {
+                    tracing::debug!(%status, "trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(BACKOFF_LAST);
+                }
+            }
+        }
+    }
+
+    /// Status of every service, in the order of [`Service::ALL`].
+    ///
+    /// # Errors
+    /// A service does not answer.
+    pub async fn status(&self) -> Result<Vec<GetStatusResponse>, Status> {
+        let mut all = Vec::with_capacity(self.admin.len());
+        for (_, admin) in &self.admin {
+            all.push(
+                self.call(async |_| admin.clone().get_status(GetStatusRequest {}).await)
+                .await?,
+            );
+        }
+        Ok(all)
+    }
+
+    /// Sets every service's test clock forward.
+    ///
+    /// # Errors
+    /// A service does not answer, or runs on the system clock.
+    pub async fn advance_clocks(&self, to: Timestamp) -> Result<(), Status> {
+        for (_, admin) in &self.admin {
+            let request = AdvanceClockRequest {
+                to: Some(to_proto(to)),
+            };
+            self.call(async |_| admin.clone().advance_clock(request).await)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every service has taken in everything that the others have
+    /// recorded and owes nothing by itself.
+    ///
+    /// # Errors
+    /// A service does not answer, or the suite is still busy when patience
+    /// ends.
+    pub async fn settle(&self) -> Result<(), Status> {
+        let mut give_up = Instant::now() + self.patience;
+        let mut before = None;
+        loop {
+            let now = self.status().await?;
+            let positions: Vec<u64> = positions(&now);
+            let quiet = is_quiet(&now);
+            if quiet && before.as_ref() == Some(&positions) {
+                return Ok(());
+            }
+            if before.as_ref() != Some(&positions) {
+                give_up = Instant::now() + self.patience;
+            } else if Instant::now() >= give_up {
+                return Err(Status::deadline_exceeded(format!(
+                    "the suite does not come to rest: {now:?}"
+                )));
+            }
+            before = Some(positions);
+            if !quiet {
+                tokio::time::sleep(SETTLE_POLL).await;
+            }
+        }
+    }
+}
+
+fn heals(status: &Status) -> bool {
+    match status.code() {
+        Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Cancelled => {
+            true
+        }
+        // A connection that was cut: never a status that a service sent.
+        Code::Unknown | Code::Internal => status.details().is_empty(),
+        _ => false,
+    }
+}
+
+/// Durable positions of all partitions of all services.
+#[must_use]
+pub fn positions(statuses: &[GetStatusResponse]) -> Vec<u64> {
+    statuses
+        .iter()
+        .flat_map(|status| &status.partitions)
+        .map(|partition| partition.durable_position)
+        .collect()
+}
+
+fn is_quiet(statuses: &[GetStatusResponse]) -> bool {
+    let durable = |service: &str, number: u32| {
+        statuses
+            .iter()
+            .filter(|status| status.service == service)
+            .flat_map(|status| &status.partitions)
+            .find(|partition| partition.partition == number)
+            .map_or(0, |partition| partition.durable_position)
+    };
+    statuses
+        .iter()
+        .flat_map(|status| &status.partitions)
+        .all(|partition| {
+            partition.applied_position == partition.durable_position
+                && partition.relayed_position == partition.durable_position
+                && partition.queued == 0
+                && partition.pending_work == 0
+                && partition
+                    .cursors
+                    .iter()
+                    .all(|cursor| cursor.position == durable(&cursor.service, cursor.partition))
+        })
+}

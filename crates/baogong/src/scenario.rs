@@ -1,0 +1,109 @@
+//! Rehearsals: whole days played through the public gRPC APIs against a suite
+//! on test clocks.
+//!
+//! Every request id is made from the day's seed, so a rehearsal that was
+//! interrupted goes on where it was, and one that was finished changes nothing
+//! when it is played again.
+
+pub mod day;
+pub mod figures;
+pub mod world;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::{client::Suite, suite::SuiteFile};
+use figures::Figures;
+
+/// The seed of the community of the sources.
+pub const SEED: u64 = 2022;
+/// Households of the Zhichaka community.
+pub const HOUSEHOLDS: usize = 1127;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Name {
+    /// A community of 1,127 households and a supply team of 12, 2 September
+    /// 2022.
+    Zhichaka,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Size {
+    /// Households of the community.
+    #[arg(long, default_value_t = HOUSEHOLDS, value_parser = households)]
+    pub households: usize,
+    /// Seed of the community: the same seed makes the same day.
+    #[arg(long, default_value_t = SEED)]
+    pub seed: u64,
+}
+
+fn households(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 12..=100_000) => Ok(n),
+        _ => Err("12 to 100000 households are possible".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ScenarioCommand {
+    /// Play a day against a suite that runs, in one process or as four.
+    Run {
+        name: Name,
+        #[command(flatten)]
+        size: Size,
+        /// Where the suite is; written by `baogong up`.
+        #[arg(long, value_name = "FILE", default_value = "data/suite.json")]
+        suite: PathBuf,
+        /// How long a call is tried again while a service is away, in seconds.
+        #[arg(long, default_value_t = 120)]
+        patience_s: u64,
+        /// Write the figures of the day to a file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+}
+
+/// # Errors
+/// The suite cannot be reached, or the day cannot be played to its end.
+pub async fn run(command: ScenarioCommand) -> anyhow::Result<Figures> {
+    let ScenarioCommand::Run {
+        name: Name::Zhichaka,
+        size,
+        suite,
+        patience_s,
+        json,
+    } = command;
+    let file = SuiteFile::read(&suite)?;
+    let figures = play(&file, &size, Duration::from_secs(patience_s)).await?;
+    println!("\n{figures}");
+    if let Some(path) = json {
+        figures.write(&path)?;
+    }
+    Ok(figures)
+}
+
+/// Plays the Zhichaka day.
+///
+/// # Errors
+/// As [`run`].
+pub async fn play(file: &SuiteFile, size: &Size, patience: Duration) -> anyhow::Result<Figures> {
+    let suite = Suite::connect(file, patience)?;
+    let world = world::World::new(size.seed, size.households);
+    day::Day::begin(suite, world).await?.play().await
+}
+
+/// An order of the suite, for an example that works.
+pub async fn any_order(file: &SuiteFile) -> Option<String> {
+    let suite = Suite::connect(file, Duration::from_secs(2)).ok()?;
+    let request = proto::order::v1::ListOrdersRequest {
+        area: world::AREA.to_owned(),
+        page_size: 1,
+        ..Default::default()
+    };
+    let page = suite
+        .call(async |mut suite| suite.order.list_orders(request.clone()).await)
+        .await
+        .ok()?;
+    page.orders.into_iter().next().map(|order| order.order_id)
+}

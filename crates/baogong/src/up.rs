@@ -1,0 +1,319 @@
+//! `baogong up`: the whole suite in one process, for a laptop or a rehearsal.
+//! The same services as in the images, each with its own log directory and its
+//! own addresses; a NATS server is started where none is named.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use bus::server::{NatsServer, ServerOptions};
+use clap::{Args, ValueEnum};
+use decider::Service;
+use service_kit::config::{ClockKind, Config, NatsOptions, SealingOptions, ServiceOptions};
+use tokio::{sync::oneshot, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    memory,
+    scenario::{self, Name, Size, figures::Figures},
+    suite::{Endpoint, SuiteFile},
+};
+
+const GRPC_PORT: u16 = 7401;
+const HTTP_PORT: u16 = 7501;
+const NATS_PORT: u16 = 7422;
+
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Everything that the suite keeps lies below this folder.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Use a NATS server that runs already, instead of starting one.
+    #[arg(long, value_name = "URL")]
+    nats: Option<String>,
+    /// Play a day once the suite is up.
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<Name>,
+    #[command(flatten)]
+    size: Size,
+    /// `test` stands still until it is advanced; a scenario needs it, and it
+    /// is the default with one.
+    #[arg(long)]
+    clock: Option<ClockChoice>,
+    /// Exit after the scenario: 0 only if everybody was served, every
+    /// invariant holds and all logs equal their streams.
+    #[arg(long, requires = "scenario")]
+    once: bool,
+    /// Write the figures of the day to a file.
+    #[arg(long, value_name = "FILE", requires = "scenario")]
+    json: Option<PathBuf>,
+    /// Take free ports instead of the usual ones.
+    #[arg(long)]
+    any_port: bool,
+    /// Log lines to show, as in `RUST_LOG`.
+    #[arg(long, default_value = "warn", value_name = "FILTER")]
+    pub log: String,
+    /// Export traces to this OTLP/gRPC endpoint.
+    #[arg(long, default_value = "", value_name = "URL")]
+    pub otlp: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ClockChoice {
+    System,
+    Test,
+}
+
+/// # Errors
+/// The suite cannot start, a service failed, or the day could not be played.
+/// Gives whether all that was asked for holds.
+pub async fn run(arguments: UpArgs) -> anyhow::Result<bool> {
+    fs::create_dir_all(&arguments.data)
+        .with_context(|| format!("{} cannot be made", arguments.data.display()))?;
+    // The services keep the path; it must not depend on a later folder.
+    let data = fs::canonicalize(&arguments.data)?;
+    let mut nats = match &arguments.nats {
+        Some(_) => None,
+        None => Some(start_nats(&data, arguments.any_port).await?),
+    };
+    let nats_url = match (&arguments.nats, &nats) {
+        (Some(url), _) => url.clone(),
+        (None, Some(server)) => server.url(),
+        (None, None) => unreachable!("one of them was made"),
+    };
+    let shutdown = CancellationToken::new();
+    let outcome = with_services(&arguments, &data, &nats_url, nats.as_ref(), &shutdown).await;
+    if let Some(server) = &mut nats {
+        server.stop();
+    }
+    outcome
+}
+
+async fn with_services(
+    arguments: &UpArgs,
+    data: &Path,
+    nats_url: &str,
+    nats: Option<&NatsServer>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<bool> {
+    let clock = match (arguments.clock, arguments.scenario) {
+        (Some(ClockChoice::System), Some(_)) => anyhow::bail!(
+            "a scenario is played on test clocks; leave out --clock system or --scenario"
+        ),
+        (Some(ClockChoice::Test), _) | (None, Some(_)) => ClockKind::Test,
+        (Some(ClockChoice::System) | None, None) => ClockKind::System,
+    };
+    let mut services = JoinSet::new();
+    let started = tokio::select! {
+        started = start_services(arguments, data, nats_url, clock, shutdown, &mut services) => started,
+        () = service_kit::cli::terminated() => Ok(None),
+    };
+    let outcome = match started {
+        Ok(Some(file)) => {
+            let path = data.join("suite.json");
+            file.write(&path)?;
+            let work = while_up(arguments, &file, &path, nats);
+            tokio::select! {
+                result = work => result,
+                ended = services.join_next() => match ended {
+                    Some(Ok((service, Err(error)))) => Err(error.context(format!("the {service} service stopped"))),
+                    Some(Ok((service, Ok(())))) => Err(anyhow::anyhow!("the {service} service stopped by itself")),
+                    Some(Err(panic)) => Err(panic.into()),
+                    None => Err(anyhow::anyhow!("no service was started")),
+                },
+                () = service_kit::cli::terminated() => {
+                    eprintln!("stopping");
+                    Ok(true)
+                }
+            }
+        }
+        Ok(None) => Ok(true),
+        Err(error) => Err(error),
+    };
+    shutdown.cancel();
+    while let Some(ended) = services.join_next().await {
+        if let Ok((service, Err(error))) = ended {
+            tracing::error!(%service, "{error:#}");
+        }
+    }
+    outcome
+}
+
+async fn while_up(
+    arguments: &UpArgs,
+    file: &SuiteFile,
+    path: &Path,
+    nats: Option<&NatsServer>,
+) -> anyhow::Result<bool> {
+    if arguments.scenario == Some(Name::Zhichaka) {
+        eprintln!(
+            "playing the Zhichaka day: {} households, seed {}\n",
+            arguments.size.households, arguments.size.seed
+        );
+        let mut figures = scenario::play(file, &arguments.size, Duration::from_secs(120)).await?;
+        figures
+            .peak_memory_bytes
+            .extend(memory::peak(nats.and_then(NatsServer::pid)));
+        if arguments.once {
+            figures.audit_holds = Some(audit_holds(path).await?);
+        }
+        if let Some(json) = &arguments.json {
+            figures.write(json)?;
+        }
+        println!("\n{figures}");
+        if arguments.once {
+            return Ok(verdict(&figures));
+        }
+        print_addresses(file, path);
+        print_example(file).await;
+    } else {
+        print_addresses(file, path);
+    }
+    println!("Ctrl-C stops the suite.");
+    std::future::pending().await
+}
+
+fn verdict(figures: &Figures) -> bool {
+    figures.is_full_coverage() && figures.audit_holds == Some(true)
+}
+
+/// Every invariant, and every log against its stream.
+async fn audit_holds(path: &Path) -> anyhow::Result<bool> {
+    crate::audit_all(path).await
+}
+
+fn print_addresses(file: &SuiteFile, path: &Path) {
+    println!("The suite is up (addresses also in {}):", path.display());
+    for service in Service::ALL {
+        if let Some(endpoint) = file.services.get(service.name()) {
+            println!(
+                "  {service:<13} gRPC {}   metrics http://{}/metrics",
+                endpoint.grpc, endpoint.http
+            );
+        }
+    }
+    println!("  nats          {}\n", file.nats_url);
+}
+
+/// Commands to try, with an order that exists.
+async fn print_example(file: &SuiteFile) {
+    let order = scenario::any_order(file).await.unwrap_or_default();
+    println!("Try:");
+    println!("  target/release/baogong audit replay {order}");
+    println!("  target/release/baogong audit verify");
+    println!("  target/release/baogong audit reconcile");
+    println!("  target/release/baogong scenario run zhichaka --households 50 --seed 7\n");
+}
+
+async fn start_nats(data: &Path, any_port: bool) -> anyhow::Result<NatsServer> {
+    let options = ServerOptions {
+        port: (!any_port).then_some(NATS_PORT),
+        store_dir: data.join("nats"),
+        log_file: Some(data.join("nats.log")),
+        ..ServerOptions::default()
+    };
+    tokio::task::spawn_blocking(move || NatsServer::start(options))
+        .await?
+        .context("the NATS server cannot be started")
+}
+
+type Ended = (Service, anyhow::Result<()>);
+
+/// Starts the services and waits until all take requests.
+async fn start_services(
+    arguments: &UpArgs,
+    data: &Path,
+    nats_url: &str,
+    clock: ClockKind,
+    shutdown: &CancellationToken,
+    services: &mut JoinSet<Ended>,
+) -> anyhow::Result<Option<SuiteFile>> {
+    let mut waiting = Vec::new();
+    for (offset, service) in (0u16..).zip(Service::ALL) {
+        let options = ServiceOptions {
+            data_dir: data.to_owned(),
+            grpc_address: address(arguments.any_port, GRPC_PORT + offset)?,
+            http_address: address(arguments.any_port, HTTP_PORT + offset)?,
+            clock,
+            ..ServiceOptions::default()
+        };
+        let nats = NatsOptions {
+            url: nats_url.to_owned(),
+            ..NatsOptions::default()
+        };
+        let sealing = SealingOptions {
+            master_key_file: data.join("master.key"),
+            create_master_key: true,
+        };
+        let (ready, is_ready) = oneshot::channel();
+        let token = shutdown.clone();
+        macro_rules! spawn {
+            ($service:ident) => {{
+                let config = Config {
+                    service: options,
+                    nats,
+                    sealing,
+                    ..$service::config::base()
+                };
+                services.spawn(async move {
+                    (service, $service::run(config, Some(ready), token).await)
+                });
+            }};
+        }
+        match service {
+            Service::Order => spawn!(order),
+            Service::Inventory => spawn!(inventory),
+            Service::Logistics => spawn!(logistics),
+            Service::Notification => spawn!(notification),
+        }
+        waiting.push((service, is_ready));
+    }
+    let mut addresses = BTreeMap::new();
+    for (service, is_ready) in waiting {
+        match is_ready.await {
+            Ok(bound) => {
+                let endpoint = Endpoint {
+                    grpc: bound.grpc,
+                    http: bound.http,
+                };
+                addresses.insert(service.name().to_owned(), endpoint);
+            }
+            // The service ended before it was ready; its error says why.
+            Err(_) => {
+                return Err(first_error(services).await);
+            }
+        }
+    }
+    Ok(Some(SuiteFile {
+        nats_url: nats_url.to_owned(),
+        data_dir: data.to_owned(),
+        services: addresses,
+    }))
+}
+
+async fn first_error(services: &mut JoinSet<Ended>) -> anyhow::Error {
+    match services.join_next().await {
+        Some(Ok((service, Err(error)))) => {
+            error.context(format!("the {service} service cannot start"))
+        }
+        Some(Err(panic)) => panic.into(),
+        _ => anyhow::anyhow!("a service stopped before it was ready"),
+    }
+}
+
+fn address(any: bool, port: u16) -> anyhow::Result<SocketAddr> {
+    let loopback = Ipv4Addr::LOCALHOST;
+    if any {
+        return Ok(SocketAddr::from((loopback, 0)));
+    }
+    let address = SocketAddr::from((loopback, port));
+    TcpListener::bind(address).with_context(|| {
+        format!("port {port} is taken: is another suite up? Stop it, or use --any-port")
+    })?;
+    Ok(address)
+}

@@ -1,0 +1,7 @@
+//! What holds for every plan, every day and every history.
+
+mod days;
+mod nonsense;
+mod plans;
+#[path = "../rules/world.rs"]
+mod world;

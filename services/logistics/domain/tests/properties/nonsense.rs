@@ -1,0 +1,321 @@
+//! Histories that make no sense: nothing panics, nothing stays due for ever,
+//! and the lists still agree with the parcels.
+
+use decider::{
+    Actor, Cause, Domain, EventSet, Position, Recorded, Revision, Role, Timestamp, spec::START,
+};
+use logistics_domain::*;
+use proptest::prelude::*;
+use proto::{
+    LogisticsEvent,
+    logistics::v1::{self as pb, ExceptionCode},
+    time::to_proto,
+};
+
+use crate::world::*;
+
+/// Kind of event, entity, another entity, a number.
+type Seed = (u8, u8, u8, i64);
+
+fn event((kind, a, b, number): Seed) -> LogisticsEvent {
+    let order_id = format!("o-{}", a % 4);
+    let run_id = format!("r-{}", b % 3);
+    let member_id = format!("m-{}", b % 2);
+    let checkpoint_id = if b % 5 == 0 { String::new() } else { CP.into() };
+    let label = format!("{order_id}-{}", b % 4);
+    let custodian = pb::Custodian {
+        kind: i32::from(b % 7),
+        id: member_id.clone(),
+    };
+    let bag = pb::ParcelBag {
+        label: label.clone(),
+        product_id: "p".into(),
+        quantity_units: number,
+        weight_grams: number,
+    };
+    let at = door(&format!("E{}", a % 2), &a.to_string());
+    let order_ids = vec![order_id.clone(), format!("o-{}", b % 4)];
+    match kind % 23 {
+        0 => pb::CheckpointRegistered {
+            checkpoint_id,
+            ..Default::default()
+        }
+        .into(),
+        1 => pb::MemberRegistered {
+            member_id,
+            capacity_grams: number,
+            leader: false,
+        }
+        .into(),
+        2 => {
+            let shift = pb::Shift {
+                shift_id: format!("s-{}", a % 3),
+                member_id,
+                checkpoint_id,
+                post: DELIVERY_POST.into(),
+                starts_time: Some(to_proto(Timestamp(START.0.saturating_sub(number)))),
+                ends_time: Some(to_proto(Timestamp(START.0.saturating_add(number)))),
+            };
+            pb::ShiftAssigned {
+                shift: (a % 9 > 0).then_some(shift),
+            }
+            .into()
+        }
+        3 => pb::AbsenceRecorded {
+            member_id,
+            from_time: None,
+            to_time: Some(to_proto(Timestamp(number))),
+            reason: String::new(),
+        }
+        .into(),
+        4 => pb::ParcelExpected {
+            order_id,
+            door: (b % 3 > 0).then_some(at),
+            bags: vec![bag],
+            checkpoint_id,
+            custodian: (a % 3 > 0).then_some(custodian),
+            ..Default::default()
+        }
+        .into(),
+        5 => pb::ParcelReceived {
+            order_id,
+            checkpoint_id,
+            from: Some(custodian),
+            to: None,
+            accepted_labels: vec![label.clone()],
+            exceptions: vec![pb::BagException {
+                label: format!("{label}x"),
+                ..Default::default()
+            }],
+            household_id: String::new(),
+        }
+        .into(),
+        6 => pb::ReplacementExpected {
+            order_id,
+            for_label: format!("{label}x"),
+            bag: (a % 2 > 0).then_some(bag),
+            custodian: Some(custodian),
+        }
+        .into(),
+        7 => pb::ReplacementGivenUp {
+            order_id,
+            for_label: format!("{label}x"),
+            reason: String::new(),
+        }
+        .into(),
+        8 => pb::ParcelDisinfected {
+            order_id,
+            checkpoint_id,
+            ..Default::default()
+        }
+        .into(),
+        9 => pb::RunPlanned {
+            run_id,
+            checkpoint_id,
+            member_id,
+            shift_id: format!("s-{}", a % 3),
+            stops: order_ids
+                .into_iter()
+                .map(|order_id| pb::Stop {
+                    order_id,
+                    door: (a % 2 > 0).then(|| at.clone()),
+                    weight_grams: number,
+                })
+                .collect(),
+            weight_grams: number,
+            trip: i32::from(a),
+        }
+        .into(),
+        10 => pb::RunCancelled {
+            run_id,
+            member_id,
+            order_ids,
+            reason: String::new(),
+        }
+        .into(),
+        11 => pb::RunStarted {
+            run_id,
+            checkpoint_id,
+            member_id,
+            order_ids,
+        }
+        .into(),
+        12 => pb::EntranceDisinfected {
+            run_id,
+            ..Default::default()
+        }
+        .into(),
+        13 => pb::RunCompleted {
+            run_id,
+            member_id,
+            delivered_stops: i32::MAX,
+            failed_stops: -1,
+        }
+        .into(),
+        14 => pb::GoodsPlaced {
+            order_id,
+            run_id,
+            member_id,
+        }
+        .into(),
+        15 => pb::DoorLeft {
+            order_id,
+            run_id,
+            member_id,
+            ..Default::default()
+        }
+        .into(),
+        16 => pb::HouseholdCalled {
+            order_id,
+            means: "?".into(),
+        }
+        .into(),
+        17 => pb::DeliveryCollected {
+            order_id,
+            evidence: "?".into(),
+        }
+        .into(),
+        18 => pb::AttemptFailed {
+            order_id,
+            run_id,
+            member_id,
+            reason: i32::from(a),
+            note: String::new(),
+        }
+        .into(),
+        19 => pb::ParcelHeld {
+            order_id,
+            checkpoint_id,
+            member_id,
+        }
+        .into(),
+        20 => pb::DeliveryRescheduled {
+            order_id,
+            attempt: i32::MIN,
+        }
+        .into(),
+        21 => pb::ParcelReturned {
+            order_id,
+            reason: -7,
+        }
+        .into(),
+        _ => pb::ParcelWithdrawn { order_id }.into(),
+    }
+}
+
+fn commands() -> Vec<Command> {
+    let mut commands: Vec<Command> = vec![
+        checkpoint().into(),
+        member("m-0", i64::MAX).into(),
+        shift("m-0", Timestamp(i64::MIN), Timestamp(i64::MAX)).into(),
+        shift("m-1", Timestamp(i64::MAX), Timestamp(i64::MIN)).into(),
+        RecordAbsence {
+            member_id: "m-0".into(),
+            from: Timestamp(i64::MIN),
+            to: Timestamp(i64::MAX),
+            reason: String::new(),
+        }
+        .into(),
+        plan(),
+    ];
+    for run_id in ["r-0", "r-1", "r-2"] {
+        commands.extend([
+            start(run_id),
+            complete(run_id),
+            clean(run_id, &door("E1", "")),
+        ]);
+        for order_id in ["o-0", "o-1", "o-2", "o-3"] {
+            commands.extend([
+                place(run_id, order_id),
+                leave(run_id, order_id),
+                fail(run_id, order_id, ExceptionCode::Lost),
+            ]);
+        }
+    }
+    for order_id in ["o-0", "o-1", "o-2", "o-3"] {
+        let order_id = order_id.to_owned();
+        commands.extend([
+            receive(vec![receipt(&order_id, &["x"]), receipt(&order_id, &[])]).into(),
+            receive(vec![receipt(&order_id, &[])]).into(),
+            disinfect(&[&order_id]).into(),
+            WithdrawParcel {
+                order_id: order_id.clone(),
+            }
+            .into(),
+            RescheduleDelivery {
+                order_id: order_id.clone(),
+            }
+            .into(),
+            ReturnParcel {
+                order_id: order_id.clone(),
+                reason: ExceptionCode::Lost,
+            }
+            .into(),
+            RecordCalled {
+                order_id: order_id.clone(),
+                means: Means::Visit,
+            }
+            .into(),
+            RecordCollected {
+                order_id,
+                means: Means::Visit,
+            }
+            .into(),
+        ]);
+    }
+    commands
+}
+
+fn record(n: u64, event: LogisticsEvent) -> Recorded<LogisticsEvent> {
+    Recorded {
+        position: Position(n),
+        event_id: String::new(),
+        stream: event.stream(),
+        revision: Revision(n),
+        area: area(),
+        occurred: START,
+        recorded: START,
+        actor: Actor::new(Role::Operator, "x"),
+        cause: Cause::Timer { due: START },
+        correlation_id: String::new(),
+        traceparent: String::new(),
+        event,
+    }
+}
+
+fn numbers() -> impl Strategy<Value = i64> {
+    prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(0), 1_i64..100_000_000]
+}
+
+proptest! {
+    #[test]
+    fn no_history_breaks_the_machine(
+        seeds in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u8>(), numbers()), 0..120)
+    ) {
+        let mut spec = Spec::given([]);
+        for (n, seed) in (1..).zip(seeds) {
+            let event = event(seed);
+            Logistics::evolve(&mut spec.state, &record(n, event.clone()));
+            let _ = Logistics::violations(&spec.state);
+            let _ = Logistics::describe(&spec.state, &event.stream());
+        }
+        let all = ParcelFilter::default();
+        let parcels = spec.state.parcels(&area(), &all, None, 100).expect("a list").items;
+        let counted: usize = ["", CP]
+            .iter()
+            .flat_map(|c| spec.state.parcel_counts(&area(), c))
+            .map(|(_, n)| n)
+            .sum();
+        prop_assert_eq!(counted, parcels.len());
+        for command in commands() {
+            if let Err(rejection) = Logistics::decide(&spec.state, &command, &spec.context) {
+                prop_assert!(!rejection.to_string().is_empty());
+            }
+        }
+        for command in commands() {
+            let _ = spec.run(command);
+        }
+        spec.elapse(Timestamp(i64::MAX));
+        prop_assert_eq!(Logistics::next_due(&spec.state), None);
+    }
+}
