@@ -42,7 +42,7 @@ test: setup ## All tests, doc tests too; ARGS="name" for some
 lint: ## Formatting, clippy, tidy checks
 	cargo fmt --all --check
 	cargo clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
-	cargo test $(CARGOFLAGS) --workspace --test tidy
+	RUST_BACKTRACE=0 cargo test $(CARGOFLAGS) --workspace --test tidy
 
 baseline: ## Take additions to the protos into the compatibility baseline
 	BAOGONG_WRITE_BASELINE=1 cargo test $(CARGOFLAGS) -p baogong-proto --test baseline

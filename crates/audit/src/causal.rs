@@ -62,4 +62,3 @@ fn waits(history: &History, reached: &BTreeMap<LogName, Position>, cause: &Sourc
         .is_some_and(|log| log.last_position() >= cause.position);
     !there && will_be
 }
-

@@ -48,7 +48,10 @@ pub enum AuditError {
         "{} holds no log of {service}: a folder <service>/<partition> is wanted there for each of \
          order, inventory, logistics and notification", directory.display()
     )]
-    NoLog { directory: PathBuf, service: Service },
+    NoLog {
+        directory: PathBuf,
+        service: Service,
+    },
     #[error("the log {log} cannot be opened")]
     Log {
         log: LogName,

@@ -31,7 +31,11 @@ pub(crate) fn decode(event: &Encoded) -> Option<DynamicMessage> {
 /// the id in it as a word, as labels and messages have it.
 pub(crate) fn mentions(event: &Encoded, id: &str) -> bool {
     // Strings stand in the encoding as they are: most events end here.
-    let may = !id.is_empty() && event.data.windows(id.len()).any(|part| part == id.as_bytes());
+    let may = !id.is_empty()
+        && event
+            .data
+            .windows(id.len())
+            .any(|part| part == id.as_bytes());
     may && decode(event).is_some_and(|message| message_mentions(&message, id))
 }
 

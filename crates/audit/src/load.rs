@@ -45,10 +45,7 @@ pub async fn load(source: &Source) -> Result<History, AuditError> {
 ///
 /// # Errors
 /// As [`load`].
-pub async fn load_with(
-    source: &Source,
-    progress: &dyn Progress,
-) -> Result<History, AuditError> {
+pub async fn load_with(source: &Source, progress: &dyn Progress) -> Result<History, AuditError> {
     match source {
         Source::Suite { services, .. } => from_suite(services, progress).await,
         Source::Logs { directory, .. } => from_directory(directory, progress).await,
@@ -181,10 +178,7 @@ fn begins_anew(log: &Log, bytes: &[u8]) -> bool {
     log.entries.last().and_then(|last| cause(&last.bytes)) != cause(bytes)
 }
 
-async fn from_directory(
-    directory: &Path,
-    progress: &dyn Progress,
-) -> Result<History, AuditError> {
+async fn from_directory(directory: &Path, progress: &dyn Progress) -> Result<History, AuditError> {
     let mut history = History::default();
     for service in Service::ALL {
         let folder = directory.join(service.name());

@@ -114,7 +114,10 @@ pub fn reconcile(history: &History, streams: Option<&Streams>) -> ReconcileRepor
 
     let mut results = BTreeMap::new();
     for invariant in CHECKED {
-        results.insert(invariant, checked(invariant, history, &facts, &states, &verified, streams));
+        results.insert(
+            invariant,
+            checked(invariant, history, &facts, &states, &verified, streams),
+        );
     }
     for violation in states.violations {
         let check = results
@@ -208,4 +211,3 @@ fn from_verify(invariant: Invariant, verified: &VerifyReport) -> Found {
     }
     found
 }
-

@@ -122,8 +122,7 @@ async fn read_one(
                 copy.messages.push(Bytes::new());
             }
             // The delivery's memory is shared: what is kept is copied.
-            copy.messages
-                .push(Bytes::copy_from_slice(&message.payload));
+            copy.messages.push(Bytes::copy_from_slice(&message.payload));
         }
         if last <= done {
             break;

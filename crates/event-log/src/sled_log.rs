@@ -1,6 +1,6 @@
 //! The event log on disk: one sled tree, one key for each batch of records.
 //!
-//! The layout is in `batch.rs` and `head.rs`; what durable means is in
+//! The layout is in `batch.rs`, `head.rs` and `acknowledged.rs`; what durable means is in
 //! `disk.rs`; what opening checks is in `open.rs` and `scan.rs`. Reading checks
 //! the checksum of each batch again.
 //!
@@ -27,7 +27,8 @@ use crate::{Entry, EventLog, LogError, Unit};
 
 /// Within a large group sled's file is synced at least this often: sled reuses
 /// a segment of its file once what replaces its pages is written, and that must
-/// also be durable by then. Half a segment is far below its safety margin.
+/// also be durable by then. It waits at least until a later segment is begun, so
+/// half a segment is often enough.
 const UNSYNCED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// An open log. There is one for a directory; a second is refused.

@@ -32,7 +32,7 @@ use crate::{
     call::Partitions,
     clock::Clock,
     config::{ClockKind, Config},
-    http as probes,
+    gauges, http as probes,
     outbox::LogOutbox,
     partition::{Limits, Partition, WriterHandle, replay},
     reactor,
@@ -238,6 +238,11 @@ where
         supervisor.spawn("relay", Stage::Relaying, async move {
             Ok(relay.run(relaying).await?)
         });
+        supervisor.spawn_dropped(
+            "gauges",
+            Stage::Relaying,
+            gauges::keep(partition.clone(), relayed.last().map(|(_, r)| r.clone())),
+        );
         for source in D::SOURCES {
             let follow = reactor::follow(partition.clone(), bus.clone(), *source);
             supervisor.spawn_dropped("reactor", Stage::Consuming, async move {
@@ -271,6 +276,8 @@ where
     let options = &config.service;
     let mut log_options = SledOptions::new(log_directory(&options.data_dir, D::SERVICE, number));
     log_options.cache_bytes = options.log_cache_mib * 1024 * 1024;
+    // What the disk has lost, the stream may still have: see below.
+    log_options.accept_lost_tail = true;
     let (log, report) = tokio::task::spawn_blocking(move || SledLog::open(log_options)).await??;
     tracing::info!(service = %D::SERVICE, partition = number, "{report}");
     let log: Arc<dyn EventLog> = Arc::new(log);
@@ -278,6 +285,17 @@ where
     let stream = StreamName::new(D::SERVICE.name(), number);
     let compared = reconcile(&*log, bus, &stream).await?;
     tracing::info!(service = %D::SERVICE, partition = number, "{compared}");
+    if let Some(missing_to) = report.missing_to
+        && log.last_position() < missing_to
+    {
+        anyhow::bail!(
+            "the log in {} had acknowledged records up to position {missing_to}; the disk has lost \
+             those behind {} and stream {stream} does not have them either. Restore the directory \
+             or the stream from a copy; nothing new is recorded before that",
+            report.path.display(),
+            log.last_position(),
+        );
+    }
 
     let replayed = {
         let log = Arc::clone(&log);

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod fields;
+pub mod gauges;
 pub mod host;
 pub mod http;
 pub mod outbox;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    io::IsTerminal,
     sync::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -85,7 +86,9 @@ pub fn init(options: &TelemetryOptions, process: &str) -> Result<Guard, Telemetr
         filter: options.log_filter.clone(),
         message: e.to_string(),
     })?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let lines = match options.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),

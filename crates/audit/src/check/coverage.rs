@@ -38,7 +38,10 @@ pub(crate) fn check<'s>(facts: &Facts<'_>, states: impl Iterator<Item = &'s Stat
             .iter()
             .find(|s| s.contingency(area).is_some() || s.household_count(area) > 0);
         let Some(state) = state else {
-            found.violated(format!("area/{area}"), "the order service's state has no such area");
+            found.violated(
+                format!("area/{area}"),
+                "the order service's state has no such area",
+            );
             continue;
         };
         compare(area, tally, &served, state, &mut found);

@@ -197,7 +197,10 @@ impl Chains {
         let before = std::mem::replace(&mut parcel.custodian, of(Kind::Store, "store"));
         parcel.since = at;
         if !from.contains(&before.kind()) {
-            let detail = format!("it went back to the store at {at} while {} had it", name(&before));
+            let detail = format!(
+                "it went back to the store at {at} while {} had it",
+                name(&before)
+            );
             self.found.violated(format!("parcel/{order_id}"), detail);
         }
     }

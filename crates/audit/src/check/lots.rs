@@ -222,8 +222,7 @@ impl Books {
             }
         };
         if units > before {
-            let detail =
-                format!("{units} units of lot {lot} moved at {at}, {before} were {place}");
+            let detail = format!("{units} units of lot {lot} moved at {at}, {before} were {place}");
             self.found.violated(format!("demand/{order}"), detail);
             // Told once, and not again for what the order does not have.
             *share = Share {

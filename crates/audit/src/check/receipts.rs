@@ -71,7 +71,9 @@ fn door(facts: &Facts<'_>, left: &Source, id: &str, ladders: &[&Ladder], found: 
         return match ladder.only_sent {
             Some(at) => found.violated(
                 entity,
-                format!("its notification ended at {at} with a message, without a receipt or visit"),
+                format!(
+                    "its notification ended at {at} with a message, without a receipt or visit"
+                ),
             ),
             None => found.pending(format!("{entity}: {}", ladder.step)),
         };

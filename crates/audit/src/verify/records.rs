@@ -53,7 +53,11 @@ impl<D: Domain> Records<D> {
     pub(super) fn take(&mut self, entry: &Entry) {
         let position = entry.position;
         if position.0 != self.last.0.saturating_add(1) {
-            let detail = format!("it follows position {}: {}", self.last, gap(self.last, position));
+            let detail = format!(
+                "it follows position {}: {}",
+                self.last,
+                gap(self.last, position)
+            );
             self.find(Kind::PositionGap, position, detail);
         }
         self.last = position;
@@ -168,7 +172,8 @@ impl<D: Domain> Records<D> {
                 self.find(Kind::RequestReused, position, detail);
             }
             Some((first, _)) => {
-                let detail = format!("request {request_id} was carried out at position {first} already");
+                let detail =
+                    format!("request {request_id} was carried out at position {first} already");
                 self.find(Kind::RequestIncomplete, position, detail);
             }
             None => {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use decider::{Domain, Position, Timestamp};
 use event_log::{LogError, Unit};
 use proto::AnyEvent;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -34,8 +34,11 @@ pub(super) struct Writer<D: Domain> {
 struct Group<D: Domain> {
     units: Vec<Unit>,
     waiting: Vec<(Reply<D>, Answer<D::Event>)>,
-    clock: Vec<(tokio::sync::oneshot::Sender<(Timestamp, u64)>, (Timestamp, u64))>,
+    clock: Vec<(oneshot::Sender<Advanced>, Advanced)>,
 }
+
+/// The clock's time, and how many timers fired on the way.
+type Advanced = (Timestamp, u64);
 
 enum Answer<E> {
     Made(Committed<E>),

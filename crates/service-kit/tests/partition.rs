@@ -1,0 +1,438 @@
+//! The partition's promises, with a domain of three lines: counters that only
+//! grow. No NATS is needed here.
+
+use std::{sync::Arc, time::Duration};
+
+use decider::{
+    Actor, Area, Context, Domain, Due, Position, Recorded, Rejected, Revision, Role, Service,
+    StreamId, Timestamp, Violation,
+};
+use event_log::{EventLog, MemoryLog};
+use proto::{
+    AnyEvent, OrderEvent,
+    order::v1::{OrderCollected, OrderConfirmed, OrderReady},
+};
+use service_kit::{
+    clock::Clock,
+    partition::{
+        AsOf, Limits, Partition, SubmitError, WriterHandle,
+        machine::{Machine, Refusal, RequestMeta},
+        replay,
+    },
+};
+
+/// Confirms orders; those that begin with "late" a minute later once more.
+struct Toy;
+
+#[derive(Debug, Default, PartialEq)]
+struct State {
+    confirmed: Vec<String>,
+    timers: std::collections::BTreeSet<(Timestamp, String)>,
+}
+
+#[derive(Debug, Clone)]
+enum Command {
+    Confirm(String),
+    Ready(String),
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{0} is refused")]
+struct No(String);
+
+impl Rejected for No {
+    fn reason(&self) -> &'static str {
+        "NO"
+    }
+}
+
+impl Domain for Toy {
+    type State = State;
+    type Command = Command;
+    type Event = OrderEvent;
+    type Foreign = AnyEvent;
+    type Rejection = No;
+    const SERVICE: Service = Service::Order;
+    const SOURCES: &'static [Service] = &[Service::Inventory];
+
+    fn command_name(_: &Command) -> &'static str {
+        "Confirm"
+    }
+
+    fn decide(_: &State, command: &Command, _: &Context) -> Result<Vec<OrderEvent>, No> {
+        match command {
+            Command::Confirm(id) if id == "no" => Err(No(id.clone())),
+            Command::Confirm(id) => Ok(vec![
+                OrderConfirmed {
+                    order_id: id.clone(),
+                }
+                .into(),
+                OrderCollected {
+                    order_id: id.clone(),
+                    evidence: String::new(),
+                }
+                .into(),
+            ]),
+            Command::Ready(id) => Ok(vec![
+                OrderReady {
+                    order_id: id.clone(),
+                }
+                .into(),
+            ]),
+        }
+    }
+
+    fn evolve(state: &mut State, record: &Recorded<OrderEvent>) {
+        let id = record.stream.id().to_owned();
+        match &record.event {
+            OrderEvent::OrderConfirmed(_) => {
+                if id.starts_with("late") {
+                    state
+                        .timers
+                        .insert((record.recorded.plus_minutes(1), id.clone()));
+                }
+                state.confirmed.push(id);
+            }
+            OrderEvent::OrderReady(_) => state.timers.retain(|(_, other)| *other != id),
+            _ => {}
+        }
+    }
+
+    fn react(_: &State, record: &Recorded<AnyEvent>) -> Vec<Command> {
+        match &record.event {
+            AnyEvent::Order(OrderEvent::OrderReady(event)) => vec![
+                Command::Confirm("no".into()),
+                Command::Confirm(event.order_id.clone()),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    fn due(state: &State, now: Timestamp) -> Vec<Due<Command>> {
+        state
+            .timers
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .map(|(at, id)| Due {
+                area: area(),
+                at: *at,
+                command: Command::Ready(id.clone()),
+            })
+            .collect()
+    }
+
+    fn next_due(state: &State) -> Option<Timestamp> {
+        state.timers.first().map(|(at, _)| *at)
+    }
+
+    fn violations(_: &State) -> Vec<Violation> {
+        Vec::new()
+    }
+
+    fn describe(_: &State, _: &StreamId) -> Option<String> {
+        None
+    }
+}
+
+fn area() -> Area {
+    Area::new("632725100").expect("nine digits")
+}
+
+const START: Timestamp = Timestamp(1_662_048_000_000);
+
+fn start(log: &Arc<MemoryLog>) -> (Partition<Toy>, WriterHandle) {
+    start_with(log, 64)
+}
+
+fn start_with(log: &Arc<MemoryLog>, queue: usize) -> (Partition<Toy>, WriterHandle) {
+    let log: Arc<dyn EventLog> = Arc::clone(log) as Arc<dyn EventLog>;
+    let (machine, last) = replay::<Toy>(&*log, 0, None).expect("a readable log");
+    let clock = Clock::test(START.max(last).max(machine.test_clock().unwrap_or(START)));
+    let limits = Limits {
+        queue,
+        group: 64,
+        query_wait: Duration::from_millis(300),
+    };
+    Partition::start(0, log, machine, Arc::new(clock), limits).expect("a thread")
+}
+
+fn meta(request_id: &str, digest: u8) -> RequestMeta {
+    RequestMeta {
+        request_id: request_id.to_owned(),
+        digest: [digest; 16],
+        area: area(),
+        actor: Actor::new(Role::Operator, "test"),
+        if_revision: None,
+        correlation_id: "c".to_owned(),
+        traceparent: String::new(),
+    }
+}
+
+fn confirm(id: &str) -> Command {
+    Command::Confirm(id.to_owned())
+}
+
+async fn stop(handle: WriterHandle) {
+    handle.stop_token().cancel();
+    handle.ended().await.expect("a clean end");
+}
+
+#[tokio::test]
+async fn the_same_request_gets_the_first_answer_also_after_a_restart() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let first = partition
+        .submit(confirm("a"), meta("r1", 1))
+        .await
+        .expect("accepted");
+    assert_eq!(first.records.len(), 2);
+    stop(writer).await;
+
+    let (partition, writer) = start(&log);
+    let again = partition
+        .submit(confirm("a"), meta("r1", 1))
+        .await
+        .expect("answered again");
+    assert!(again.repeated);
+    assert_eq!(again.records, first.records);
+    assert_eq!(log.last_position(), Position(2), "nothing was added");
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn the_same_request_id_with_another_body_is_refused_and_names_the_first() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let accepted = partition.submit(confirm("a"), meta("r1", 1)).await;
+    accepted.expect("accepted");
+    match partition.submit(confirm("b"), meta("r1", 2)).await {
+        Err(SubmitError::Refused(Refusal::RequestIdReused { position, .. })) => {
+            assert_eq!(position, Position(1));
+        }
+        other => panic!("{other:?}"),
+    }
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn a_stale_revision_is_refused() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let mut stale = meta("r1", 1);
+    stale.if_revision = Some(Revision(5));
+    match partition.submit(confirm("a"), stale).await {
+        Err(SubmitError::Refused(Refusal::RevisionMismatch { actual, .. })) => {
+            assert_eq!(actual, Revision::ZERO);
+        }
+        other => panic!("{other:?}"),
+    }
+    let mut fresh = meta("r2", 1);
+    fresh.if_revision = Some(Revision::ZERO);
+    let accepted = partition.submit(confirm("a"), fresh).await;
+    accepted.expect("the revision is right");
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn a_business_no_leaves_no_record() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let refused = partition.submit(confirm("no"), meta("r1", 1)).await;
+    assert!(matches!(
+        refused,
+        Err(SubmitError::Refused(Refusal::Rejected(No(_))))
+    ));
+    assert_eq!(log.last_position(), Position::ZERO);
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn an_event_too_large_is_refused_whole() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let refused = partition
+        .submit(confirm(&"x".repeat(70_000)), meta("r1", 1))
+        .await;
+    assert!(matches!(
+        refused,
+        Err(SubmitError::Refused(Refusal::TooLarge { .. }))
+    ));
+    assert_eq!(log.last_position(), Position::ZERO);
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn a_foreign_fact_is_taken_in_once_and_a_rejection_is_recorded() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let source = decider::Source {
+        service: Service::Inventory,
+        partition: 0,
+        position: Position(9),
+    };
+    let event: OrderEvent = OrderReady {
+        order_id: "a".to_owned(),
+    }
+    .into();
+    let foreign = Recorded {
+        position: Position(9),
+        event_id: String::new(),
+        stream: StreamId::new("order", "a"),
+        revision: Revision(1),
+        area: area(),
+        occurred: START,
+        recorded: START,
+        actor: Actor::system("inventory"),
+        cause: decider::Cause::Timer { due: START },
+        correlation_id: "c".to_owned(),
+        traceparent: String::new(),
+        event: AnyEvent::Order(event),
+    };
+    for _ in 0..2 {
+        partition
+            .take_in(source, foreign.clone(), "x.OrderReady".into(), String::new())
+            .await
+            .expect("queued");
+    }
+    // Behind both in no queue but the clock's: wait for the position instead.
+    let (confirmed, position) = partition
+        .query(Position(3), |machine| machine.state().confirmed.clone())
+        .await
+        .expect("reached");
+    assert_eq!(confirmed, ["a"]);
+    assert_eq!(position, Position(3), "a rejection and two events");
+    assert_eq!(partition.cursor(Service::Inventory), Position(9));
+    stop(writer).await;
+    let rejected = log.read(Position(1), 1).expect("readable");
+    let raw = proto::record::decode(&rejected[0].bytes).expect("a record");
+    assert_eq!(raw.event.short_name(), "ReactionRejected");
+
+    let (machine, _) = replay::<Toy>(&*log, 0, None).expect("readable");
+    assert_eq!(machine.cursor(Service::Inventory), Position(9));
+}
+
+#[tokio::test]
+async fn timers_fire_in_order_as_the_test_clock_is_advanced() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    for id in ["late-1", "late-2"] {
+        let accepted = partition.submit(confirm(id), meta(id, 1)).await;
+        accepted.expect("accepted");
+    }
+    let to = START.plus_minutes(5);
+    let (now, fired) = partition.advance_clock(to).await.expect("a test clock");
+    assert_eq!((now, fired), (to, 2));
+    let last = log.last_position();
+    stop(writer).await;
+    let entries = log.read(Position(5), 10).expect("readable");
+    let times: Vec<_> = entries
+        .iter()
+        .map(|entry| proto::record::decode(&entry.bytes).expect("a record").recorded)
+        .collect();
+    assert_eq!(times, [START.plus_minutes(1), START.plus_minutes(1), to]);
+
+    // The clock goes on from where it stood.
+    let (partition, writer) = start(&log);
+    assert_eq!(partition.clock().now(), to);
+    assert_eq!(log.last_position(), last);
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn the_past_can_be_asked_by_position_and_by_time() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let accepted = partition.submit(confirm("a"), meta("r1", 1)).await;
+    accepted.expect("accepted");
+    partition
+        .advance_clock(START.plus_minutes(10))
+        .await
+        .expect("a test clock");
+    let accepted = partition.submit(confirm("b"), meta("r2", 1)).await;
+    accepted.expect("accepted");
+    let look = |machine: &Machine<Toy>, _| machine.state().confirmed.len();
+    for (moment, expected) in [
+        (AsOf::Position(Position(2)), 1),
+        (AsOf::Time(START.plus_minutes(9)), 1),
+        (AsOf::Position(Position(5)), 2),
+        (AsOf::Time(START.plus_minutes(11)), 2),
+        (AsOf::Position(Position::ZERO), 0),
+    ] {
+        let (count, _) = partition.query_as_of(moment, look).await.expect("a past");
+        assert_eq!(count, expected, "{moment:?}");
+    }
+    let future = partition
+        .query_as_of(AsOf::Position(Position(99)), look)
+        .await;
+    assert!(future.is_err(), "position 99 is not recorded");
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn a_query_waits_for_its_position_and_says_so_when_it_does_not_come() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let error = partition
+        .query(Position(1), |_| ())
+        .await
+        .expect_err("nothing is recorded");
+    assert!(error.to_string().contains("position 0"), "{error}");
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn a_failed_append_answers_nobody_and_ends_the_writer() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    log.fail_next_append();
+    let refused = partition.submit(confirm("a"), meta("r1", 1)).await;
+    assert!(matches!(refused, Err(SubmitError::Log(_))), "{refused:?}");
+    assert!(writer.ended().await.is_err());
+    let after = partition.submit(confirm("b"), meta("r2", 1)).await;
+    assert!(matches!(after, Err(SubmitError::Stopped)), "{after:?}");
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_instead_of_growing() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start_with(&log, 4);
+    let calls = (0..200).map(|n| {
+        let id = format!("c{n}");
+        let partition = partition.clone();
+        async move {
+            let command = confirm(&id);
+            partition.submit(command, meta(&id, 1)).await
+        }
+    });
+    // All are polled once before any can be answered: the runtime is this
+    // thread's alone.
+    let answers = futures::future::join_all(calls).await;
+    let full = answers
+        .iter()
+        .filter(|answer| matches!(answer, Err(SubmitError::QueueFull { .. })))
+        .count();
+    let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!(full + accepted, 200);
+    assert!(full > 0, "the queue holds four");
+    assert_eq!(log.last_position().0, 2 * accepted as u64);
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn what_was_queued_before_the_end_is_still_carried_out() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let calls: Vec<_> = (0..20)
+        .map(|n| {
+            let id = format!("c{n}");
+            let partition = partition.clone();
+            tokio::spawn(async move { partition.submit(confirm(&id), meta(&id, 1)).await })
+        })
+        .collect();
+    for call in calls {
+        let answer = call.await.expect("no panic");
+        answer.expect("accepted");
+    }
+    stop(writer).await;
+    assert_eq!(log.last_position(), Position(40));
+}

@@ -1,0 +1,103 @@
+//! Who may know what: `deny.toml` names crates that only one of ours may use,
+//! and crates that nobody may. The sources must not name them either.
+
+use std::path::PathBuf;
+
+use crate::{Findings, licences::Metadata, tree};
+
+/// A crate, its name in sources, and the folder of the only one that knows it.
+const CONFINED: [(&str, &str, &str); 2] = [
+    ("sled", "sled", "crates/event-log"),
+    ("async-nats", "async_nats", "crates/bus"),
+];
+
+fn manifests() -> Vec<PathBuf> {
+    let mut files = tree::files();
+    files.retain(|path| path.ends_with("Cargo.toml") && *path != tree::root().join("Cargo.toml"));
+    files
+}
+
+fn dependencies(manifest: &toml::Table) -> impl Iterator<Item = &String> {
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let tables = tables
+        .into_iter()
+        .filter_map(|name| manifest.get(name)?.as_table());
+    tables.flat_map(toml::Table::keys)
+}
+
+#[test]
+fn only_one_crate_knows_each_store_and_bus() {
+    let mut found = Findings::default();
+    for (name, in_sources, folder) in CONFINED {
+        let home = tree::root().join(folder);
+        for path in manifests().iter().filter(|path| !path.starts_with(&home)) {
+            for dependency in dependencies(&tree::toml(path)).filter(|found| *found == name) {
+                let report = format!("only {folder} may depend on {dependency}");
+                found.add(tree::relative(path), report);
+            }
+        }
+        for path in tree::rust_files_below(&tree::root()) {
+            if path.starts_with(&home) || path.starts_with(tree::root().join("tests/tidy")) {
+                continue;
+            }
+            for (number, line) in tree::code_lines(&tree::read(&path)) {
+                let named = [format!("{in_sources}::"), format!("use {in_sources}")];
+                let named = named.iter().any(|text| {
+                    line.match_indices(text.as_str()).any(|(at, _)| {
+                        let before = line[..at].chars().next_back();
+                        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                    })
+                });
+                let place = format!("{}:{number}", tree::relative(&path));
+                found.check(
+                    !named,
+                    place,
+                    format!("only {folder} may name {in_sources}"),
+                );
+            }
+        }
+    }
+    found.none();
+}
+
+#[test]
+fn versions_are_declared_once() {
+    let mut found = Findings::default();
+    for path in manifests() {
+        let manifest = tree::toml(&path);
+        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let table = manifest.get(table).and_then(toml::Value::as_table);
+            for (name, value) in table.into_iter().flatten() {
+                let inherited = value.get("workspace").and_then(toml::Value::as_bool);
+                let report = format!("{name}: declare it in the root and say `workspace = true`");
+                found.check(inherited == Some(true), tree::relative(&path), report);
+            }
+        }
+    }
+    found.none();
+}
+
+#[test]
+fn bans_hold_in_the_dependency_graph() {
+    let deny = tree::toml(&tree::root().join("deny.toml"));
+    let metadata = Metadata::load();
+    let mut found = Findings::default();
+    let bans = deny["bans"]["deny"]
+        .as_array()
+        .expect("bans.deny is a list");
+    for ban in bans {
+        let banned = ban["crate"].as_str().expect("a ban names a crate");
+        let wrappers = ban.get("wrappers").and_then(toml::Value::as_array);
+        let allowed = |user: &str| {
+            wrappers.is_some_and(|all| all.iter().any(|name| name.as_str() == Some(user)))
+        };
+        for user in metadata.direct_users_of(banned) {
+            found.check(
+                allowed(&user),
+                banned,
+                format!("{user} must not depend on it"),
+            );
+        }
+    }
+    found.none();
+}

@@ -1,0 +1,270 @@
+//! The manifests parse, fit together, and fit what the services do. Rendering
+//! and schemas are for `make k8s`; this needs no tool.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use service_kit::config::Config;
+
+use crate::{Findings, SERVICES, configs::check_variable, tree};
+
+fn base() -> PathBuf {
+    tree::root().join("k8s/base")
+}
+
+/// The documents of a file.
+fn documents(path: &Path) -> Vec<Value> {
+    serde_saphyr::from_multiple(&tree::read(path))
+        .unwrap_or_else(|e| panic!("{}: {e}", tree::relative(path)))
+}
+
+fn of_kind(service: &str, kind: &str) -> Value {
+    let all = documents(&base().join(service).with_extension("yaml"));
+    let mut matching = all.into_iter().filter(|document| document["kind"] == kind);
+    matching
+        .next()
+        .unwrap_or_else(|| panic!("k8s/base/{service}.yaml has no {kind}"))
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn named<'a>(items: &'a Value, name: &str) -> &'a Value {
+    list(items)
+        .find(|item| item["name"] == name)
+        .unwrap_or(&Value::Null)
+}
+
+#[test]
+fn every_manifest_parses() {
+    let mut found = Findings::default();
+    for path in tree::files_below(&tree::root().join("k8s")) {
+        if !tree::has_extension(&path, &["yaml", "yml"]) {
+            continue;
+        }
+        for document in documents(&path) {
+            let patch = document.is_array();
+            let complete = document["apiVersion"].is_string() && document["kind"].is_string();
+            found.check(
+                patch || complete,
+                tree::relative(&path),
+                "no apiVersion and kind",
+            );
+        }
+    }
+    found.none();
+}
+
+#[test]
+fn kustomizations_name_files_that_exist_and_all_of_them() {
+    let mut found = Findings::default();
+    let all = tree::files_below(&tree::root().join("k8s"));
+    for path in all
+        .iter()
+        .filter(|path| path.ends_with("kustomization.yaml"))
+    {
+        let folder = path.parent().expect("a file has a folder");
+        let kustomization = &documents(path)[0];
+        let mut used = vec![path.clone()];
+        let resources = list(&kustomization["resources"]).filter_map(Value::as_str);
+        let patches = list(&kustomization["patches"]).filter_map(|patch| patch["path"].as_str());
+        let generated = list(&kustomization["configMapGenerator"])
+            .flat_map(|generator| list(&generator["files"]))
+            .filter_map(Value::as_str)
+            .map(|file| file.split_once('=').map_or(file, |(_, file)| file));
+        for name in resources.chain(patches).chain(generated) {
+            let file = folder.join(name);
+            found.check(
+                file.exists(),
+                tree::relative(path),
+                format!("{name} does not exist"),
+            );
+            used.push(file);
+        }
+        for file in tree::files_below(folder) {
+            found.check(
+                used.contains(&file),
+                tree::relative(&file),
+                "no kustomization uses it",
+            );
+        }
+    }
+    found.none();
+}
+
+#[test]
+fn the_services_differ_in_their_names_only() {
+    let text = |service: &str| {
+        let path = base().join(service).with_extension("yaml");
+        tree::read(&path).replace(service, "NAME")
+    };
+    for service in SERVICES {
+        assert_eq!(
+            text(service),
+            text(SERVICES[0]),
+            "k8s/base/{service}.yaml is different"
+        );
+    }
+}
+
+#[test]
+fn services_are_run_as_they_need_it() {
+    let mut found = Findings::default();
+    for name in SERVICES {
+        let place = format!("k8s/base/{name}.yaml");
+        let set = of_kind(name, "StatefulSet");
+        let pod = &set["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        let mut need = |good: bool, what: &str| found.check(good, &place, what);
+
+        need(
+            set["spec"]["serviceName"] == name,
+            "serviceName must be the service's name",
+        );
+        need(
+            pod["enableServiceLinks"] == false,
+            "links would become configuration",
+        );
+        need(
+            pod["securityContext"]["runAsNonRoot"] == true,
+            "must not run as root",
+        );
+        let security = &container["securityContext"];
+        need(
+            security["readOnlyRootFilesystem"] == true,
+            "the root must be read-only",
+        );
+        need(
+            security["allowPrivilegeEscalation"] == false,
+            "must not gain privileges",
+        );
+        let grace_s = pod["terminationGracePeriodSeconds"]
+            .as_u64()
+            .unwrap_or_default();
+        let shutdown_ms = Config::<toml::Table>::default().service.shutdown_grace_ms;
+        need(
+            grace_s * 1000 > shutdown_ms,
+            "must give more time than service.shutdown_grace_ms",
+        );
+
+        need(
+            container["image"] == "baogong",
+            "the image is set in kustomization.yaml",
+        );
+        need(
+            container["command"][0] == format!("/{name}"),
+            "must run its own program",
+        );
+        let resources = &container["resources"];
+        need(
+            resources["requests"]["memory"].is_string(),
+            "needs a request for memory",
+        );
+        need(
+            resources["limits"]["memory"].is_string(),
+            "needs a limit for memory",
+        );
+        need(
+            named(&container["ports"], "grpc")["containerPort"] == 7400,
+            "grpc is 7400",
+        );
+        need(
+            named(&container["ports"], "http")["containerPort"] == 7500,
+            "http is 7500",
+        );
+        for (probe, path) in [
+            ("startupProbe", "/livez"),
+            ("livenessProbe", "/livez"),
+            ("readinessProbe", "/readyz"),
+        ] {
+            let get = &container[probe]["httpGet"];
+            need(
+                get["path"] == path && get["port"] == "http",
+                &format!("{probe}: http {path}"),
+            );
+        }
+        for mount in list(&container["volumeMounts"]) {
+            let volume = mount["name"].as_str().unwrap_or_default();
+            let claims = list(&set["spec"]["volumeClaimTemplates"]);
+            let mut claims = claims.filter(|claim| claim["metadata"]["name"] == volume);
+            let known = named(&pod["volumes"], volume).is_object() || claims.next().is_some();
+            need(known, &format!("no volume is named {volume}"));
+        }
+        let count = named(&container["env"], "BAOGONG_SERVICE__PARTITION_COUNT");
+        let replicas = set["spec"]["replicas"].to_string();
+        need(
+            count["value"] == replicas,
+            "replicas must equal the partition count",
+        );
+        for variable in list(&container["env"]).filter_map(|item| item["name"].as_str()) {
+            check_variable(&mut found, &place, variable);
+        }
+    }
+    found.none();
+}
+
+#[test]
+fn selectors_and_ports_meet_the_pods() {
+    let mut found = Findings::default();
+    for name in SERVICES.into_iter().chain(["nats"]) {
+        let place = format!("k8s/base/{name}.yaml");
+        let set = of_kind(name, "StatefulSet");
+        let template = &set["spec"]["template"];
+        let labels = &template["metadata"]["labels"];
+        let selectors = [
+            set["spec"]["selector"]["matchLabels"].clone(),
+            of_kind(name, "Service")["spec"]["selector"].clone(),
+            of_kind(name, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"].clone(),
+        ];
+        for selector in selectors {
+            let selector = selector.as_object().cloned().unwrap_or_default();
+            let meets = selector.iter().all(|(key, value)| labels[key] == *value);
+            let meets = meets && !selector.is_empty();
+            found.check(
+                meets,
+                &place,
+                format!("{selector:?} does not select the pods"),
+            );
+        }
+        let container = &template["spec"]["containers"][0];
+        for port in list(&of_kind(name, "Service")["spec"]["ports"]) {
+            let target = port["targetPort"].as_str().unwrap_or_default();
+            let opened = &named(&container["ports"], target)["containerPort"];
+            let report = format!("port {} leads to no port of the pods", port["port"]);
+            found.check(*opened == port["port"], &place, report);
+        }
+    }
+    found.none();
+}
+
+#[test]
+fn overlays_set_variables_that_exist() {
+    let mut found = Findings::default();
+    for path in tree::files_below(&tree::root().join("k8s/overlays")) {
+        for word in tree::read(&path).split(|c: char| !c.is_alphanumeric() && c != '_') {
+            check_variable(&mut found, &tree::relative(&path), word);
+        }
+    }
+    found.none();
+}
+
+#[test]
+fn images_have_the_version_of_the_workspace() {
+    let manifest = tree::toml(&tree::root().join("Cargo.toml"));
+    let version = manifest["workspace"]["package"]["version"]
+        .as_str()
+        .expect("a version");
+    let kustomization = &documents(&base().join("kustomization.yaml"))[0];
+    assert_eq!(
+        named(&kustomization["images"], "baogong")["newTag"],
+        version
+    );
+    let nats = &named(&kustomization["images"], "nats")["newTag"];
+    let compose = tree::read(&tree::root().join("deploy/compose.yaml"));
+    let image = format!("image: nats:{}\n", nats.as_str().expect("a tag"));
+    assert!(
+        compose.contains(&image),
+        "deploy/compose.yaml must have {image}"
+    );
+}
