@@ -7,23 +7,22 @@ use service_kit::config::Config;
 
 use crate::{Findings, SERVICES, tree};
 
-/// The part `[app]` as each service reads it; any value where a service takes
-/// its part as it comes.
-fn load(service: &str, file: &Path) -> Result<toml::Value, String> {
-    fn as_app<A: Default + Serialize + DeserializeOwned>(
-        file: &Path,
-    ) -> Result<toml::Value, String> {
-        let config = Config::<A>::load(Some(file), Config::default()).map_err(|e| e.to_string())?;
-        config
-            .to_toml()
-            .parse::<toml::Table>()
-            .map(toml::Value::Table)
-            .map_err(|e| e.to_string())
-    }
+/// Reads a file as the service does. Until a service has a type of its own
+/// for its part `[app]`, any value will do there.
+fn load(service: &str, file: &Path) -> Result<toml::Table, String> {
     match service {
-        "order" | "inventory" | "logistics" | "notification" => as_app::<toml::Table>(file),
-        other => Err(format!("{other} is no service")),
+        "order" => over(order::config::base(), file),
+        "notification" => over(notification::config::base(), file),
+        _ => over(Config::<toml::Table>::default(), file),
     }
+}
+
+fn over<A>(base: Config<A>, file: &Path) -> Result<toml::Table, String>
+where
+    A: Default + Serialize + DeserializeOwned,
+{
+    let config = Config::load(Some(file), base).map_err(|e| e.to_string())?;
+    config.to_toml().parse().map_err(|e| format!("{e}"))
 }
 
 /// All fields with their defaults, to look up the names of environment

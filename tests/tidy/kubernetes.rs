@@ -99,13 +99,20 @@ fn the_services_differ_in_their_names_only() {
         let path = base().join(service).with_extension("yaml");
         tree::read(&path).replace(service, "NAME")
     };
+    let first = text(SERVICES[0]);
+    let mut found = Findings::default();
     for service in SERVICES {
-        assert_eq!(
-            text(service),
-            text(SERVICES[0]),
-            "k8s/base/{service}.yaml is different"
-        );
+        let own = text(service);
+        let lines = own.lines().zip(first.lines()).enumerate();
+        for (index, (own, first)) in lines.filter(|(_, (own, first))| own != first) {
+            let place = format!("k8s/base/{service}.yaml:{}", index + 1);
+            found.add(place, format!("`{own}`, and {} has `{first}`", SERVICES[0]));
+        }
+        let same_length = own.lines().count() == first.lines().count();
+        let report = format!("longer or shorter than {}.yaml", SERVICES[0]);
+        found.check(same_length, format!("k8s/base/{service}.yaml"), report);
     }
+    found.none();
 }
 
 #[test]

@@ -1,1 +1,42 @@
-//! The logistics service.
+//! The logistics service: its gRPC face before the pure core in
+//! `logistics_domain`.
+
+pub mod config;
+mod error;
+mod grpc;
+mod parse;
+mod query;
+
+use logistics_domain::Logistics;
+use proto::logistics::v1::logistics_service_server::LogisticsServiceServer;
+use service_kit::host::{self, Addresses, Sealing};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use config::Config;
+
+/// Runs the service until `shutdown`; `ready` is told once it takes requests.
+///
+/// # Errors
+/// The service cannot start, or a task of it failed.
+pub async fn run(
+    config: Config,
+    ready: Option<oneshot::Sender<Addresses>>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    host::run::<Logistics, _, _>(
+        &config,
+        Sealing::NotNeeded,
+        error::code,
+        |host| {
+            let service = grpc::Service {
+                partitions: host.partitions.clone(),
+            };
+            host.serve(LogisticsServiceServer::new(service));
+            Ok(())
+        },
+        ready,
+        shutdown,
+    )
+    .await
+}

@@ -6,6 +6,7 @@
 //! one, and no error that it gives back contains one.
 
 pub mod console;
+pub mod route;
 pub mod smtp;
 pub mod webhook;
 
@@ -98,6 +99,8 @@ impl ChannelError {
 /// Why a channel cannot be set up as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
+    #[error("app.channels is empty; name at least one of console, webhook and smtp")]
+    NoChannel,
     #[error("the {channel} channel's {option} is not valid: {problem}")]
     Option {
         channel: &'static str,

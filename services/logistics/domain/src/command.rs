@@ -148,6 +148,8 @@ pub struct ReceiveParcels {
     pub checkpoint_id: String,
     /// Must be the recorded custodian of each.
     pub from_custodian_id: String,
+    /// Who takes over for the checkpoint.
+    pub keeper_id: String,
     pub parcels: Vec<ParcelReceipt>,
 }
 

@@ -65,6 +65,7 @@ fn receive_one(
             .collect(),
         exceptions,
         household_id: parcel.household_id.clone(),
+        keeper_id: command.keeper_id.clone(),
     }))
 }
 

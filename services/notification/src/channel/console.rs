@@ -1,19 +1,24 @@
-//! A channel for the laptop: one line on a screen for each message. It reaches
-//! nobody, so it is for trying things out.
+//! A channel for the laptop: one line on a screen, or in a file, for each
+//! message. It reaches nobody, so it is for trying things out.
 
 use std::{
+    fs::OpenOptions,
     io::{self, Write},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, ChannelError, ChannelKind, Outgoing, mask_phone};
+use super::{Channel, ChannelError, ChannelKind, Outgoing, SetupError, mask_phone};
 
-/// Nothing to choose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Options {}
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Lines are added to this file; without one they go to the standard
+    /// output.
+    pub file: Option<PathBuf>,
+}
 
 /// Writes to a screen, a file or a test's buffer.
 pub struct Console {
@@ -30,6 +35,20 @@ impl Console {
     #[must_use]
     pub fn stdout() -> Self {
         Self::new(io::stdout())
+    }
+
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn open(options: &Options) -> Result<Self, SetupError> {
+        let Some(path) = &options.file else {
+            return Ok(Self::stdout());
+        };
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        opened.map(Self::new).map_err(|error| SetupError::Option {
+            channel: "console",
+            option: "file",
+            problem: format!("{}: {error}", path.display()),
+        })
     }
 }
 
@@ -123,9 +142,27 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn lines_are_added_to_a_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("messages.txt");
+        let file = Some(path.clone());
+        for _ in 0..2 {
+            let console = Console::open(&Options { file: file.clone() }).expect("opened");
+            console.send(&message()).await.expect("written");
+        }
+        let written = std::fs::read_to_string(&path).expect("a file");
+        assert_eq!(written.lines().count(), 2);
+
+        let file = Some(directory.path().join("none").join("messages.txt"));
+        let error = Console::open(&Options { file }).err().expect("no folder");
+        assert!(error.to_string().contains("messages.txt"), "{error}");
+    }
+
     #[test]
     fn options_refuse_what_they_do_not_know() {
-        assert_eq!(serde_json::from_str::<Options>("{}").ok(), Some(Options {}));
+        let nothing = serde_json::from_str::<Options>("{}");
+        assert_eq!(nothing.ok(), Some(Options::default()));
         assert!(serde_json::from_str::<Options>(r#"{"colour":true}"#).is_err());
     }
 }

@@ -1,0 +1,50 @@
+//! Rejections as gRPC codes.
+
+use logistics_domain::Rejection;
+use tonic::Code;
+
+/// One exhaustive match: a new rejection does not compile without a code.
+#[must_use]
+pub fn code(rejection: &Rejection) -> Code {
+    match rejection {
+        Rejection::CheckpointUnknown { .. }
+        | Rejection::MemberUnknown { .. }
+        | Rejection::ParcelUnknown { .. }
+        | Rejection::RunUnknown { .. }
+        | Rejection::StopUnknown { .. }
+        | Rejection::EntranceUnknown { .. }
+        | Rejection::BagUnknown { .. } => Code::NotFound,
+        Rejection::CheckpointExists { .. }
+        | Rejection::MemberExists { .. }
+        | Rejection::ParcelExists { .. }
+        | Rejection::ReplacementExists { .. } => Code::AlreadyExists,
+        Rejection::ShiftLength { .. }
+        | Rejection::AbsenceTimes { .. }
+        | Rejection::ParcelListedTwice { .. }
+        | Rejection::BagListedTwice { .. }
+        | Rejection::NoCapacity { .. } => Code::InvalidArgument,
+        Rejection::ShiftOver { .. }
+        | Rejection::ShiftOverlaps { .. }
+        | Rejection::ParcelElsewhere { .. }
+        | Rejection::NotCustodian { .. }
+        | Rejection::NothingToReceive { .. }
+        | Rejection::NotReceived { .. }
+        | Rejection::AwaitingReplacement { .. }
+        | Rejection::ReplacementNotAwaited { .. }
+        | Rejection::NotHeld { .. }
+        | Rejection::AlreadyOut { .. }
+        | Rejection::NotLeft { .. }
+        | Rejection::NobodyOnShift { .. }
+        | Rejection::RunNotPlanned { .. }
+        | Rejection::RunNotStarted { .. }
+        | Rejection::RunEmpty { .. }
+        | Rejection::NotOnShift { .. }
+        | Rejection::NotDisinfected { .. }
+        | Rejection::GoodsNotPlaced { .. }
+        | Rejection::GoodsAlreadyPlaced { .. }
+        | Rejection::StopFailed { .. }
+        | Rejection::EntranceOpen { .. }
+        | Rejection::StopsOpen { .. }
+        | Rejection::EntrancesNotDisinfected { .. } => Code::FailedPrecondition,
+    }
+}

@@ -1,0 +1,5 @@
+//! System tests: real processes, a real NATS server, real logs.
+
+mod day;
+mod kills;
+mod services;
