@@ -111,6 +111,7 @@ event_set!(
         ReservationReleased => "demand": order_id;
         OrderPicked => "demand": order_id;
         OrderDispatched => "demand": order_id;
+        DispatchRecalled => "demand": order_id;
         ReplacementDispatched => "demand": order_id;
         ReplacementRefused => "demand": order_id;
         ReplacementQueued => "demand": order_id;

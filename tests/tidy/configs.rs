@@ -7,13 +7,14 @@ use service_kit::config::Config;
 
 use crate::{Findings, SERVICES, tree};
 
-/// Reads a file as the service does. Until a service has a type of its own
-/// for its part `[app]`, any value will do there.
+/// Reads a file as the service does.
 fn load(service: &str, file: &Path) -> Result<toml::Table, String> {
     match service {
         "order" => over(order::config::base(), file),
+        "inventory" => over(inventory::config::base(), file),
+        "logistics" => over(logistics::config::base(), file),
         "notification" => over(notification::config::base(), file),
-        _ => over(Config::<toml::Table>::default(), file),
+        _ => Err(format!("{service} is no service")),
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     error::AuditError, history::History, load::load_with, print, progress::Terminal, reconcile,
-    replay, source::Source, streams::Streams, table, verify,
+    replay, source::Source, streams::Streams, verify,
 };
 
 /// Whether everything that was checked holds; for `replay`, whether it ran.
@@ -126,7 +126,7 @@ pub async fn run(command: AuditCommand) -> anyhow::Result<Verdict> {
         AuditCommand::Replay(args) => {
             let history = read(&args.source.source()?).await?;
             let replay = replay::replay(&history, &args.order_id)?;
-            print(args.json, &replay, || table::render(&replay, args.width))?;
+            print(args.json, &replay, || replay.table(args.width))?;
             Ok(Verdict::Holds)
         }
         AuditCommand::Verify(args) => {

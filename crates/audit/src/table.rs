@@ -16,8 +16,16 @@ const GAP: &str = "  ";
 const STATE_MIN: usize = 20;
 const HEADS: [&str; 5] = ["TIME", "RECORD", "EVENT", "BY / BECAUSE OF", "STATE AFTER"];
 
-/// The whole replay, lines cut to `width` characters; 0 cuts nothing.
-pub(crate) fn render(replay: &Replay, width: usize) -> String {
+impl Replay {
+    /// For people: one line for each record, cut to `width` characters; 0 cuts
+    /// nothing.
+    #[must_use]
+    pub fn table(&self, width: usize) -> String {
+        render(self, width)
+    }
+}
+
+fn render(replay: &Replay, width: usize) -> String {
     let mut out = String::new();
     let lines = &replay.lines;
     let logs: std::collections::BTreeSet<_> = lines.iter().map(|line| line.log).collect();

@@ -20,7 +20,9 @@ pub fn checkpoint(
 pub fn roster(state: &State, area: &Area, now: Timestamp) -> Vec<pb::MemberStatus> {
     let since = now.plus_minutes(-ROSTER_LOOKBACK_MINUTES);
     let members = state.roster(area);
-    members.map(|member| member.to_message(now, since)).collect()
+    members
+        .map(|member| member.to_message(now, since))
+        .collect()
 }
 
 /// The shift that the member has at exactly this time.

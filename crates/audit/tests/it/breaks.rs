@@ -2,7 +2,9 @@
 
 use audit::{FindingKind as Kind, History, Status, Streams, reconcile, verify};
 use decider::{Cause, Invariant, Invariant as I, Position, Revision, Service, Timestamp};
-use proto::{inventory::v1 as inv, logistics::v1 as log, notification::v1 as note, order::v1 as ord};
+use proto::{
+    inventory::v1 as inv, logistics::v1 as log, notification::v1 as note, order::v1 as ord,
+};
 
 use crate::suite::{ORDER, Suite, custodian, day, logistics, order};
 
@@ -55,10 +57,15 @@ fn the_digest_is_of_the_bytes_alone() {
     let other = verify(&day().history());
     assert_eq!(one, other);
     let mut altered = day();
-    altered.alter_event("ProductDefined", |e: &mut inv::ProductDefined| e.name = "oil".into());
+    altered.alter_event("ProductDefined", |e: &mut inv::ProductDefined| {
+        e.name = "oil".into()
+    });
     let altered = verify(&altered.history());
     let same = |n: usize| altered.logs[n].digest == one.logs[n].digest;
-    assert_eq!([same(0), same(1), same(2), same(3)], [true, false, true, true]);
+    assert_eq!(
+        [same(0), same(1), same(2), same(3)],
+        [true, false, true, true]
+    );
 }
 
 #[test]
@@ -108,9 +115,12 @@ fn bytes_that_are_no_record_are_named_where_they_stand() {
 #[test]
 fn an_event_in_a_foreign_stream_is_named() {
     let mut suite = day();
-    suite.alter_event("CheckpointRegistered", |e: &mut log::CheckpointRegistered| {
-        e.checkpoint_id = "gate-2".into();
-    });
+    suite.alter_event(
+        "CheckpointRegistered",
+        |e: &mut log::CheckpointRegistered| {
+            e.checkpoint_id = "gate-2".into();
+        },
+    );
     assert!(findings(&suite).contains(&(Kind::WrongStream, Some(1))));
 }
 
@@ -180,7 +190,11 @@ fn causes_in_a_circle_are_named() {
     let confirmed = suite.find("OrderConfirmed");
     suite.alter("DemandQueued", |raw| raw.cause = Cause::Source(confirmed));
     assert!(broken(&suite).contains(&I::CausesExist));
-    assert!(findings(&suite).iter().any(|(kind, _)| *kind == Kind::CauseCircular));
+    assert!(
+        findings(&suite)
+            .iter()
+            .any(|(kind, _)| *kind == Kind::CauseCircular)
+    );
 }
 
 #[test]
@@ -225,7 +239,11 @@ fn a_cancelled_order_is_delivered_only_if_it_went_out_nevertheless() {
     );
     let told = reconcile(&suite.history(), None);
     let check = told.check(I::DeliveredOnceAndConfirmed).expect("checked");
-    assert!(check.violations[0].detail.contains("but cancelled at order-0@"));
+    assert!(
+        check.violations[0]
+            .detail
+            .contains("but cancelled at order-0@")
+    );
 }
 
 #[test]
@@ -287,7 +305,9 @@ fn units_that_were_never_reserved_are_named() {
 #[test]
 fn a_lot_that_gives_more_than_it_had_is_named() {
     let mut suite = day();
-    suite.alter_event("LotReceived", |e: &mut inv::LotReceived| e.quantity_units = 1);
+    suite.alter_event("LotReceived", |e: &mut inv::LotReceived| {
+        e.quantity_units = 1
+    });
     let told = only(&suite, I::LotConservation);
     assert!(told.contains("-1 units are on hand"), "{told}");
 }
@@ -303,7 +323,9 @@ fn leaving_without_placing_is_named() {
 fn telling_a_household_before_the_door_was_left_is_named() {
     let mut suite = day();
     let started = suite.find("RunStarted");
-    suite.alter("NotificationRequested", |raw| raw.cause = Cause::Source(started));
+    suite.alter("NotificationRequested", |raw| {
+        raw.cause = Cause::Source(started)
+    });
     let told = only(&suite, I::CalledAfterLeaving);
     assert!(told.contains("which is no door left"), "{told}");
 }
@@ -311,9 +333,12 @@ fn telling_a_household_before_the_door_was_left_is_named() {
 #[test]
 fn a_delivery_that_ends_with_a_message_alone_is_named() {
     let mut suite = day().without(&["NotificationAcknowledged"]);
-    suite.alter_event("NotificationRequested", |e: &mut note::NotificationRequested| {
-        e.needs_receipt = false;
-    });
+    suite.alter_event(
+        "NotificationRequested",
+        |e: &mut note::NotificationRequested| {
+            e.needs_receipt = false;
+        },
+    );
     let told = only(&suite, I::ReceiptOrVisit);
     assert!(told.contains("without a receipt or visit"), "{told}");
 }
@@ -325,7 +350,10 @@ fn a_delivery_on_the_ladder_is_pending() {
     assert!(report.holds, "{report:#?}");
     let pending = &report.check(I::ReceiptOrVisit).expect("checked").pending;
     assert_eq!(pending.len(), 1);
-    assert!(pending[0].contains("a receipt is awaited since"), "{pending:?}");
+    assert!(
+        pending[0].contains("a receipt is awaited since"),
+        "{pending:?}"
+    );
 }
 
 #[test]
@@ -340,7 +368,14 @@ fn a_delivery_that_nobody_was_told_of_is_named_once_it_was_taken_in() {
     let suite = untold();
     let report = reconcile(&suite.history(), None);
     assert!(report.holds, "{report:#?}");
-    assert_eq!(report.check(I::ReceiptOrVisit).expect("checked").pending.len(), 1);
+    assert_eq!(
+        report
+            .check(I::ReceiptOrVisit)
+            .expect("checked")
+            .pending
+            .len(),
+        1
+    );
 
     let mut suite = untold();
     let left = suite.find("DoorLeft");
@@ -376,7 +411,11 @@ fn a_stream_that_differs_ends_early_or_is_missing_is_named() {
         change(&mut bytes);
         let report = reconcile(&history, Some(&Streams::from_messages(bytes)));
         assert_eq!(report.broken(), [I::StreamEqualsLog]);
-        report.check(I::StreamEqualsLog).expect("checked").violations[0].to_string()
+        report
+            .check(I::StreamEqualsLog)
+            .expect("checked")
+            .violations[0]
+            .to_string()
     };
     let other = |bytes: &mut Vec<(audit::LogName, Vec<bytes::Bytes>)>| {
         let mut message = bytes[1].1[4].to_vec();
@@ -409,5 +448,9 @@ fn the_advice_comes_with_the_finding() {
     let finding = &report.logs[2].findings[0];
     assert_eq!(finding.position, Some(Position(4)));
     assert!(finding.detail.contains("1 records are missing"));
-    assert!(finding.advice.contains("restore the log from its JetStream stream"));
+    assert!(
+        finding
+            .advice
+            .contains("restore the log from its JetStream stream")
+    );
 }

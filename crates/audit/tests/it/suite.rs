@@ -11,8 +11,12 @@ use decider::{
 };
 use prost::Message;
 use proto::{
-    InventoryEvent, LogisticsEvent, NotificationEvent, OrderEvent, inventory::v1 as inv,
-    log::v1 as pb, logistics::v1 as log, notification::v1 as note, order::v1 as ord,
+    InventoryEvent, LogisticsEvent, NotificationEvent, OrderEvent,
+    inventory::v1 as inv,
+    log::v1 as pb,
+    logistics::v1 as log,
+    notification::v1 as note,
+    order::v1 as ord,
     record::{self, Encoded, Raw},
     time::to_proto,
     types::v1 as types,
@@ -82,7 +86,11 @@ impl Suite {
     /// What a service made of another's record.
     pub fn reaction(&mut self, source: Source, events: Vec<Event>) -> Vec<Source> {
         let service = events[0].service;
-        self.record(Actor::system(service.name()), &Cause::Source(source), events)
+        self.record(
+            Actor::system(service.name()),
+            &Cause::Source(source),
+            events,
+        )
     }
 
     pub fn timer(&mut self, events: Vec<Event>) -> Vec<Source> {
@@ -467,8 +475,8 @@ fn delivered(s: &mut Suite) -> Source {
         from: carrier,
         to: custodian(log::CustodianKind::Checkpoint, "gate-1"),
         accepted_labels: vec![label],
-        exceptions: vec![],
         household_id: "H-1".into(),
+        ..Default::default()
     };
     s.request(keeper(), vec![logistics(received)]);
     let disinfected = log::ParcelDisinfected {

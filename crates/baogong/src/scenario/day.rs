@@ -161,7 +161,7 @@ impl Day {
         let items: Vec<I> = items.into_iter().collect();
         let bar = self.bar(what, items.len());
         let answers = stream::iter(items)
-            .map(&call)
+            .map(|item| call(item))
             .buffer_unordered(PARALLEL)
             .inspect(|_| bar.inc(1))
             .try_collect()

@@ -38,6 +38,8 @@ pub struct Demand {
     pub load_id: String,
     pub checkpoint_id: String,
     pub custodian_id: String,
+    /// Cancelled after it had left; it may still be taken off the way.
+    pub recalled: bool,
     pub queued: Timestamp,
     pub updated: Timestamp,
     pub revision: Revision,
@@ -88,6 +90,9 @@ impl Demand {
         }
         if !self.load_id.is_empty() {
             text += &format!("; left with {} for {}", self.load_id, self.checkpoint_id);
+        }
+        if self.recalled {
+            text += ", recalled";
         }
         let waiting = self
             .replacements

@@ -1,5 +1,5 @@
 //! Intake: an order is served from the shelves at once, queued or refused, and
-//! gives back what it holds when it is cancelled.
+//! gives back what it holds when it is cancelled, or is recalled if it left.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,8 @@ use decider::Context;
 use proto::{
     InventoryEvent,
     inventory::v1::{
-        DemandQueued, DemandRejected, DemandState, ReservationReleased, StockReserved,
+        DemandQueued, DemandRejected, DemandState, DispatchRecalled, ReservationReleased,
+        StockReserved,
     },
     types::v1::Line,
 };
@@ -140,11 +141,15 @@ pub(crate) fn release(
             }
             .into(),
         ]),
-        DemandState::Dispatched => Err(Rejection::AlreadyDispatched {
-            order_id: wanted.order_id.clone(),
-            load_id: demand.load_id.clone(),
-        }),
-        DemandState::Rejected
+        // It left: whether it can still be stopped is seen on the way.
+        DemandState::Dispatched if !demand.recalled => Ok(vec![
+            DispatchRecalled {
+                order_id: wanted.order_id.clone(),
+            }
+            .into(),
+        ]),
+        DemandState::Dispatched
+        | DemandState::Rejected
         | DemandState::Released
         | DemandState::Returned
         | DemandState::Unspecified => Ok(Vec::new()),
@@ -178,6 +183,7 @@ pub(crate) fn queued(
         load_id: String::new(),
         checkpoint_id: String::new(),
         custodian_id: String::new(),
+        recalled: false,
         queued: fact.at,
         updated: fact.at,
         revision: fact.revision,
@@ -274,4 +280,20 @@ pub(crate) fn released(
     })?;
     state.move_all(&event.allocations, Movement::Release);
     Ok(())
+}
+
+/// Only noted: the goods are out until they are back.
+pub(crate) fn recalled(
+    state: &mut State,
+    fact: &Fact<'_>,
+    event: &DispatchRecalled,
+) -> Result<(), Misfit> {
+    let before = [DemandState::Dispatched];
+    state.transition(fact, &event.order_id, &before, |demand, _| {
+        if demand.recalled {
+            return Err(fact.misfit("the order is recalled twice"));
+        }
+        demand.recalled = true;
+        Ok(DemandState::Dispatched)
+    })
 }

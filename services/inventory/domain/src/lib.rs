@@ -3,7 +3,8 @@
 //! replacements and returns. No I/O, clock, randomness or logging.
 //!
 //! The life of a demand: QUEUED → RESERVED → PICKED → DISPATCHED → RETURNED;
-//! REJECTED out of the queue; RELEASED until it is dispatched.
+//! REJECTED out of the queue; RELEASED until it is dispatched, from then on a
+//! cancellation recalls it and those on the way see whether it can be stopped.
 //!
 //! An order is served at once when its goods are there and nobody waits for
 //! them; otherwise it queues (`queue.rs`), and the queue is worked by the
@@ -126,6 +127,7 @@ impl Domain for Stock {
             InventoryEvent::ReservationReleased(e) => intake::released(state, &fact, e),
             InventoryEvent::OrderPicked(e) => dispatch::picked(state, &fact, e),
             InventoryEvent::OrderDispatched(e) => dispatch::dispatched(state, &fact, e),
+            InventoryEvent::DispatchRecalled(e) => intake::recalled(state, &fact, e),
             InventoryEvent::ReplacementDispatched(e) => replacement::dispatched(state, &fact, e),
             InventoryEvent::ReplacementRefused(e) => replacement::refused(state, &fact, e),
             InventoryEvent::ReplacementQueued(e) => replacement::queued(state, &fact, e),

@@ -11,8 +11,8 @@ use inventory_domain::{
 use proto::{
     InventoryEvent,
     inventory::v1::{
-        DemandQueued, DemandRejected, DemandState, ProcurementClosed, ProcurementOpened,
-        ReservationReleased, StockReserved,
+        DemandQueued, DemandRejected, DemandState, DispatchRecalled, ProcurementClosed,
+        ProcurementOpened, ReservationReleased, StockReserved,
     },
 };
 
@@ -223,15 +223,22 @@ fn an_order_that_never_came_to_the_store_can_be_cancelled() {
 }
 
 #[test]
-fn what_left_the_store_is_not_released() {
+fn what_left_the_store_is_not_released_but_recalled_once() {
     let mut spec = store(&[("r1", "rice", 5)]);
     spec.accept(demand("O-1", &[("rice", 1)]));
     send(&mut spec, &["O-1"]);
-    let refused = Rejection::AlreadyDispatched {
+    let recalled = DispatchRecalled {
         order_id: "O-1".into(),
-        load_id: "load-1".into(),
     };
-    assert_eq!(by_order(&mut spec, cancelled("O-1")), [Err(refused)]);
+    assert_eq!(
+        by_order(&mut spec, cancelled("O-1")),
+        [Ok(vec![recalled.into()])]
+    );
+    assert_eq!(state_of(&spec, "O-1"), DemandState::Dispatched);
+    assert!(demand_of(&spec, "O-1").recalled);
+    assert_eq!(ledger(&spec, "r1"), [4, 0, 1, 0, 0], "the goods are out");
+    assert_eq!(by_order(&mut spec, cancelled("O-1")), [Ok(vec![])]);
+    assert_sound(&spec);
 }
 
 #[test]

@@ -56,7 +56,7 @@ commands! {
     ExpectReplacement;
     /// From inventory: no such bag will come.
     GiveUpReplacement;
-    /// From order: it was cancelled.
+    /// From inventory: the order was cancelled after it had left the store.
     WithdrawParcel;
     /// From notification: the household was told.
     RecordCalled;

@@ -59,8 +59,7 @@ impl Domain for Logistics {
     type Rejection = Rejection;
 
     const SERVICE: Service = Service::Logistics;
-    const SOURCES: &'static [Service] =
-        &[Service::Order, Service::Inventory, Service::Notification];
+    const SOURCES: &'static [Service] = &[Service::Inventory, Service::Notification];
 
     fn command_name(command: &Command) -> &'static str {
         command.name()

@@ -1,8 +1,11 @@
-//! What other services' facts mean here: inventory sends parcels, order
-//! cancels them, notification hears from the households.
+//! What other services' facts mean here: inventory sends parcels and calls
+//! them back, notification hears from the households.
+//!
+//! A cancellation comes from inventory, not from order: only with one source
+//! is it certain that the parcel is heard of before its recall.
 
 use proto::{
-    AnyEvent, InventoryEvent, NotificationEvent, OrderEvent,
+    AnyEvent, InventoryEvent, NotificationEvent,
     inventory::v1::Bag,
     logistics::v1::ParcelBag,
     notification::v1::{CallOutcome, NotificationKind},
@@ -16,12 +19,6 @@ use crate::command::{
 pub(crate) fn react(event: &AnyEvent) -> Option<Command> {
     match event {
         AnyEvent::Inventory(event) => inventory(event),
-        AnyEvent::Order(OrderEvent::OrderCancelled(event)) => Some(
-            WithdrawParcel {
-                order_id: event.order_id.clone(),
-            }
-            .into(),
-        ),
         AnyEvent::Notification(event) => notification(event),
         AnyEvent::Order(_) | AnyEvent::Logistics(_) | AnyEvent::Other => None,
     }
@@ -38,6 +35,10 @@ fn inventory(event: &InventoryEvent) -> Option<Command> {
             checkpoint_id: event.checkpoint_id.clone(),
             custodian_id: event.custodian_id.clone(),
             load_id: event.load_id.clone(),
+        }
+        .into(),
+        InventoryEvent::DispatchRecalled(event) => WithdrawParcel {
+            order_id: event.order_id.clone(),
         }
         .into(),
         InventoryEvent::ReplacementDispatched(event) => ExpectReplacement {

@@ -81,7 +81,10 @@ impl Service {
         let run_id = &done.message.run_id;
         let (delivered, failed) = self
             .after(done, |state, area| {
-                state.run(area, run_id).map(query::outcome).unwrap_or_default()
+                state
+                    .run(area, run_id)
+                    .map(query::outcome)
+                    .unwrap_or_default()
             })
             .await?;
         Ok((count(delivered), count(failed)))

@@ -122,11 +122,11 @@ mod tests {
     async fn it_is_tried_again_if_one_channel_may_recover() {
         let gone = || ChannelError::permanent("no address");
         let passing = || ChannelError::temporary("HTTP 503");
-        let outcome = send(&[
+        let both = [
             stub(ChannelKind::Webhook, Err(passing())),
             stub(ChannelKind::Smtp, Err(gone())),
-        ]);
-        let error = outcome.await.result.expect_err("both failed");
+        ];
+        let error = send(&both).await.result.expect_err("both failed");
         assert_eq!(error, ChannelError::temporary("HTTP 503; no address"));
         let outcome = send(&[stub(ChannelKind::Smtp, Err(gone()))]).await;
         assert_eq!(outcome.result, Err(gone()));

@@ -79,7 +79,8 @@ impl Model {
             InventoryEvent::ProcurementOpened(_) => self.closed = false,
             InventoryEvent::ProductDefined(_)
             | InventoryEvent::OrderPicked(_)
-            | InventoryEvent::OrderDispatched(_) => {}
+            | InventoryEvent::OrderDispatched(_)
+            | InventoryEvent::DispatchRecalled(_) => {}
         }
     }
 

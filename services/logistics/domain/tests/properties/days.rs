@@ -9,10 +9,9 @@ use decider::{
 use logistics_domain::*;
 use proptest::{prelude::*, strategy::ValueTree};
 use proto::{
-    AnyEvent, LogisticsEvent, NotificationEvent, OrderEvent,
+    AnyEvent, LogisticsEvent, NotificationEvent,
     logistics::v1::{CustodianKind, ExceptionCode, ParcelState, RunState},
     notification::v1::{MessageSent, NotificationAcknowledged, NotificationKind},
-    order::v1::OrderCancelled,
 };
 
 use crate::world::{self, *};
@@ -136,12 +135,7 @@ impl Day {
                 self.command(complete(&run.run_id));
             }
             (17, _) if b % 8 == 0 => {
-                let cancelled = OrderCancelled {
-                    order_id,
-                    ..OrderCancelled::default()
-                };
-                let event = OrderEvent::OrderCancelled(cancelled);
-                self.hear(Service::Order, AnyEvent::Order(event));
+                self.hear(Service::Inventory, recalled(&order_id));
             }
             (18, _) => {
                 let sent = MessageSent {

@@ -88,6 +88,7 @@ fn event((kind, a, b, number): Seed) -> LogisticsEvent {
                 ..Default::default()
             }],
             household_id: String::new(),
+            keeper_id: String::new(),
         }
         .into(),
         6 => pb::ReplacementExpected {

@@ -3,9 +3,8 @@
 use decider::Service;
 use logistics_domain::*;
 use proto::{
-    AnyEvent, LogisticsEvent, OrderEvent,
+    LogisticsEvent,
     logistics::v1::{self as pb, Custodian, CustodianKind, ExceptionCode, ParcelState, RunState},
-    order::v1::OrderCancelled,
 };
 
 use crate::world::*;
@@ -47,13 +46,6 @@ fn substitute() -> pb::ParcelBag {
 fn one(heard: Vec<Decided>) -> Decided {
     assert_eq!(heard.len(), 1, "{heard:?}");
     heard.into_iter().next().expect("one")
-}
-
-fn cancelled(order_id: &str) -> AnyEvent {
-    AnyEvent::Order(OrderEvent::OrderCancelled(OrderCancelled {
-        order_id: order_id.into(),
-        ..OrderCancelled::default()
-    }))
 }
 
 #[test]
@@ -107,6 +99,7 @@ fn a_hand_over_names_both_sides_and_every_bag() {
                 note: "torn".into(),
             }],
             household_id: "h-a".into(),
+            keeper_id: "keeper-1".into(),
         }
         .into()]);
     spec.accept(receive(vec![receipt("a", &[])]).into());
@@ -346,7 +339,7 @@ fn only_received_parcels_are_disinfected() {
 }
 
 #[test]
-fn a_cancelled_order_is_withdrawn_until_its_run_starts() {
+fn a_recalled_parcel_is_withdrawn_until_its_run_starts() {
     let steps: [fn(&mut Spec); 5] = [
         |_| {},
         |spec| drop(spec.accept(receive(vec![receipt("a", &["a-1"])]).into())),
@@ -364,7 +357,7 @@ fn a_cancelled_order_is_withdrawn_until_its_run_starts() {
     for step in steps {
         let mut spec = expected_world();
         step(&mut spec);
-        let events = one(spec.react(Service::Order, cancelled("a"))).expect("accepted");
+        let events = one(spec.react(Service::Inventory, recalled("a"))).expect("accepted");
         assert_eq!(
             events[0],
             pb::ParcelWithdrawn {
@@ -375,7 +368,7 @@ fn a_cancelled_order_is_withdrawn_until_its_run_starts() {
         assert_eq!(state_of(&spec, "a"), ParcelState::Returned);
         assert!(parcel(&spec, "a").withdrawn);
         assert_eq!(
-            one(spec.react(Service::Order, cancelled("a"))),
+            one(spec.react(Service::Inventory, recalled("a"))),
             Ok(vec![]),
             "a second time changes nothing"
         );
@@ -388,7 +381,7 @@ fn a_withdrawn_parcel_is_taken_off_its_run() {
     let mut spec = team(&["m-1"]);
     ready(&mut spec, &[("a", door("E1", "1")), ("b", door("E1", "2"))]);
     let run_id = planned(&spec.accept(plan()))[0].run_id.clone();
-    let _ = spec.react(Service::Order, cancelled("a"));
+    let _ = spec.react(Service::Inventory, recalled("a"));
     assert_eq!(run(&spec, &run_id).weight, Grams(20_000));
     let events = spec.accept(start(&run_id));
     let LogisticsEvent::RunStarted(started) = &events[0] else {
@@ -403,7 +396,7 @@ fn a_run_whose_parcels_were_all_withdrawn_is_cancelled() {
     let mut spec = team(&["m-1"]);
     ready(&mut spec, &[("a", door("E1", "1"))]);
     let run_id = planned(&spec.accept(plan()))[0].run_id.clone();
-    let events = one(spec.react(Service::Order, cancelled("a"))).expect("accepted");
+    let events = one(spec.react(Service::Inventory, recalled("a"))).expect("accepted");
     assert_eq!(
         events[1],
         pb::RunCancelled {
@@ -423,10 +416,10 @@ fn a_run_whose_parcels_were_all_withdrawn_is_cancelled() {
 }
 
 #[test]
-fn a_cancellation_after_the_start_comes_too_late() {
+fn a_recall_after_the_start_comes_too_late() {
     let (mut spec, _) = on_the_way(&[("a", door("E1", "1"))]);
     assert_eq!(
-        one(spec.react(Service::Order, cancelled("a"))),
+        one(spec.react(Service::Inventory, recalled("a"))),
         Err(Rejection::AlreadyOut {
             order_id: "a".into(),
             state: ParcelState::OutForDelivery
@@ -435,9 +428,12 @@ fn a_cancellation_after_the_start_comes_too_late() {
 }
 
 #[test]
-fn a_cancelled_order_without_a_parcel_needs_nothing() {
+fn a_recalled_order_without_a_parcel_needs_nothing() {
     let mut spec = team(&[]);
-    assert_eq!(one(spec.react(Service::Order, cancelled("x"))), Ok(vec![]));
+    assert_eq!(
+        one(spec.react(Service::Inventory, recalled("x"))),
+        Ok(vec![])
+    );
 }
 
 #[test]

@@ -57,6 +57,7 @@ fn a_hand_over_by_somebody_who_did_not_have_it() {
         accepted_labels: vec!["a-1".into(), "a-2".into(), "a-3".into()],
         exceptions: vec![],
         household_id: "h-a".into(),
+        keeper_id: "keeper-1".into(),
     };
     fold(&mut spec, [received.into()]);
     assert_eq!(broken(&spec), [Invariant::OneCustodian]);

@@ -129,6 +129,7 @@ pub fn receive(parcels: Vec<ParcelReceipt>) -> ReceiveParcels {
     ReceiveParcels {
         checkpoint_id: CP.into(),
         from_custodian_id: CARRIER.into(),
+        keeper_id: "keeper-1".into(),
         parcels,
     }
 }
@@ -147,6 +148,13 @@ pub fn plan() -> Command {
         checkpoint_id: CP.into(),
     }
     .into()
+}
+
+pub fn recalled(order_id: &str) -> AnyEvent {
+    let event = inventory::DispatchRecalled {
+        order_id: order_id.into(),
+    };
+    AnyEvent::Inventory(InventoryEvent::from(event))
 }
 
 pub fn replacement_sent(order_id: &str, for_label: &str, bag: &pb::ParcelBag) -> AnyEvent {

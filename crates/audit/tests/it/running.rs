@@ -1,0 +1,204 @@
+//! Logs of running services, which record on while they are read.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use audit::{AuditError, Source, load, reconcile, verify};
+use bytes::Bytes;
+use decider::Service;
+use futures::Stream;
+use proto::{
+    admin::v1::{
+        AdvanceClockRequest, AdvanceClockResponse, GetStatusRequest, GetStatusResponse,
+        PartitionStatus,
+        admin_service_server::{AdminService, AdminServiceServer},
+    },
+    log::v1::{
+        ReadRequest, ReadResponse,
+        log_service_server::{LogService, LogServiceServer},
+    },
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status, transport::Server};
+
+use crate::suite::day;
+
+/// A service that has so many records when first asked, and all of them later.
+#[derive(Clone)]
+struct Growing {
+    service: Service,
+    records: Arc<Vec<Bytes>>,
+    at_first: usize,
+    asked: Arc<AtomicUsize>,
+}
+
+#[tonic::async_trait]
+impl LogService for Growing {
+    type ReadStream = Pin<Box<dyn Stream<Item = Result<ReadResponse, Status>> + Send>>;
+
+    async fn read(
+        &self,
+        request: Request<ReadRequest>,
+    ) -> Result<Response<Self::ReadStream>, Status> {
+        let first = self.asked.fetch_add(1, Ordering::SeqCst) == 0;
+        let end = if first {
+            self.at_first
+        } else {
+            self.records.len()
+        };
+        let from = usize::try_from(request.get_ref().from_position).expect("small") - 1;
+        let parts: Vec<_> = self.records[from.min(end)..end]
+            .iter()
+            .map(|bytes| {
+                Ok(ReadResponse {
+                    records: vec![bytes.to_vec()],
+                    last_position: end as u64,
+                })
+            })
+            .collect();
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
+    }
+}
+
+#[tonic::async_trait]
+impl AdminService for Growing {
+    async fn get_status(
+        &self,
+        _: Request<GetStatusRequest>,
+    ) -> Result<Response<GetStatusResponse>, Status> {
+        Ok(Response::new(GetStatusResponse {
+            service: self.service.name().into(),
+            partitions: vec![PartitionStatus::default()],
+            ..Default::default()
+        }))
+    }
+
+    async fn advance_clock(
+        &self,
+        _: Request<AdvanceClockRequest>,
+    ) -> Result<Response<AdvanceClockResponse>, Status> {
+        Err(Status::unimplemented("a fake"))
+    }
+}
+
+struct Fakes {
+    endpoints: Vec<String>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Fakes {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Serves the day; `at_first` says how much a service has when first asked.
+async fn serve(at_first: impl Fn(Service, usize) -> usize) -> Fakes {
+    let mut fakes = Fakes {
+        endpoints: Vec::new(),
+        tasks: Vec::new(),
+    };
+    for (name, records) in day().bytes() {
+        let service = name.service;
+        let fake = Growing {
+            service,
+            at_first: at_first(service, records.len()),
+            records: Arc::new(records),
+            asked: Arc::default(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        fakes.endpoints.push(format!("{service}=http://{address}"));
+        fakes.tasks.push(tokio::spawn(async move {
+            Server::builder()
+                .add_service(LogServiceServer::new(fake.clone()))
+                .add_service(AdminServiceServer::new(fake))
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await
+                .expect("served");
+        }));
+    }
+    fakes
+}
+
+#[tokio::test]
+async fn they_are_read_over_grpc() {
+    let fakes = serve(|_, all| all).await;
+    let source = Source::endpoints(&fakes.endpoints).expect("four");
+    let history = load(&source).await.expect("read");
+    assert!(history.live);
+    assert_eq!(verify(&history), verify(&day().history()));
+}
+
+/// The order service is read to the end, the others when they had little: what
+/// it reacted to is fetched, with what that needs in turn, and no more.
+#[tokio::test]
+async fn a_cause_is_not_missing_because_its_log_was_read_too_early() {
+    let fakes = serve(|service, all| if service == Service::Order { all } else { 2 }).await;
+    let source = Source::endpoints(&fakes.endpoints).expect("four");
+    let history = load(&source).await.expect("read");
+    let report = verify(&history);
+    assert!(report.holds, "{report:#?}");
+    let report = reconcile(&history, None);
+    assert!(report.holds, "{report:#?}");
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_or_another_one_is_named() {
+    let fakes = serve(|_, all| all).await;
+    let mut swapped = fakes.endpoints.clone();
+    swapped[0] = swapped[1].replace("inventory=", "order=");
+    let error = load(&Source::endpoints(&swapped).expect("four")).await;
+    let error = error.expect_err("another service");
+    assert!(matches!(
+        error,
+        AuditError::Unreachable {
+            service: Service::Order,
+            ..
+        }
+    ));
+    let why = std::error::Error::source(&error)
+        .expect("a source")
+        .to_string();
+    assert_eq!(why, "the service there is inventory");
+
+    let error = Source::endpoints(&fakes.endpoints[..3]).expect_err("three");
+    assert!(matches!(
+        error,
+        AuditError::NoService(Service::Notification)
+    ));
+    let error = Source::endpoints(&["order:1".into()]).expect_err("no address");
+    assert!(error.to_string().contains("order=http://127.0.0.1:7401"));
+}
+
+#[test]
+fn the_suites_file_names_the_services_and_nats() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("suite.json");
+    let services = ["order", "inventory", "logistics", "notification"].map(|service| {
+        format!(r#""{service}": {{"grpc": "127.0.0.1:7401", "http": "127.0.0.1:7501"}}"#)
+    });
+    let text = format!(
+        r#"{{"nats_url": "nats://127.0.0.1:7422", "data_dir": "data", "services": {{{}}}}}"#,
+        services.join(", ")
+    );
+    std::fs::write(&path, text).expect("written");
+    let source = Source::suite_file(&path).expect("a suite");
+    assert_eq!(source.nats(), Some("nats://127.0.0.1:7422"));
+
+    std::fs::write(&path, "{}").expect("written");
+    let error = Source::suite_file(&path).expect_err("no services");
+    assert!(
+        error
+            .to_string()
+            .contains("does not describe a running suite")
+    );
+    let error = Source::suite_file("nowhere/suite.json").expect_err("no file");
+    assert!(error.to_string().contains("baogong up"), "{error}");
+}
