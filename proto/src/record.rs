@@ -113,12 +113,11 @@ pub fn decode(bytes: &[u8]) -> Result<Raw, RecordError> {
 /// # Errors
 /// The type is not of the set, or the data is not such a message.
 pub fn decode_event<E: EventSet>(raw: Raw) -> Result<Recorded<E>, RecordError> {
-    let event = E::decode(&raw.event.type_name, &raw.event.data).map_err(|source| {
-        RecordError::Event {
+    let event =
+        E::decode(&raw.event.type_name, &raw.event.data).map_err(|source| RecordError::Event {
             position: raw.position.0,
             source,
-        }
-    })?;
+        })?;
     Ok(raw.map(|_| event))
 }
 
@@ -270,10 +269,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let mut message = pb::Record::decode(&*encode(&raw(Cause::Timer {
-            due: Timestamp(0),
-        })))
-        .expect("a record");
+        let mut message = pb::Record::decode(&*encode(&raw(Cause::Timer { due: Timestamp(0) })))
+            .expect("a record");
         message.area = "here".into();
         assert_eq!(
             decode(&message.encode_to_vec()),

@@ -84,7 +84,10 @@ fn every_service_serves_health_reflection_status_and_metrics_and_ends_cleanly() 
         });
         let metrics = http_get(service.http, "/metrics").expect("answered");
         assert!(metrics.contains("baogong_log_position"), "{metrics}");
-        assert!(metrics.contains("baogong_invariant_violations"), "{metrics}");
+        assert!(
+            metrics.contains("baogong_invariant_violations"),
+            "{metrics}"
+        );
     }
     for service in &mut suite.services {
         let name = service.name;

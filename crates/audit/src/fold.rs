@@ -12,7 +12,6 @@ use crate::history::{Log, RUNTIME_PREFIX};
 pub(crate) struct Folded<D: Domain> {
     /// As after the last record; wherever a panic left it, where there was one.
     pub state: D::State,
-    pub events: u64,
     pub violations: Vec<Violation>,
     pub panic: Option<Panicked>,
 }
@@ -35,7 +34,6 @@ pub(crate) fn fold_with<D: Domain>(
 ) -> Folded<D> {
     let mut folded = Folded {
         state: D::State::default(),
-        events: 0,
         violations: Vec::new(),
         panic: None,
     };
@@ -53,7 +51,6 @@ pub(crate) fn fold_with<D: Domain>(
                 });
                 return folded;
             }
-            folded.events += 1;
         }
         after(entry.position, &folded.state);
     }
@@ -78,4 +75,130 @@ pub(crate) fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, String> {
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no message".into())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use decider::{
+        Actor, Area, Cause, Context, Due, EventSet, Invariant, Recorded, Rejected, Revision,
+        Service, StreamId, Timestamp,
+    };
+    use proto::{
+        OrderEvent,
+        order::v1::{OrderConfirmed, OrderReady},
+        record::Encoded,
+    };
+
+    use super::*;
+
+    /// Counts, and cannot stand an `OrderReady`.
+    struct Toy;
+
+    #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+    #[error("no")]
+    struct Never;
+
+    impl Rejected for Never {
+        fn reason(&self) -> &'static str {
+            "NO"
+        }
+    }
+
+    impl Domain for Toy {
+        type State = u32;
+        type Command = ();
+        type Event = OrderEvent;
+        type Foreign = ();
+        type Rejection = Never;
+        const SERVICE: Service = Service::Order;
+        const SOURCES: &'static [Service] = &[];
+
+        fn command_name((): &()) -> &'static str {
+            "Nothing"
+        }
+        fn decide(_: &u32, (): &(), _: &Context) -> Result<Vec<OrderEvent>, Never> {
+            Err(Never)
+        }
+        fn evolve(state: &mut u32, record: &Recorded<OrderEvent>) {
+            assert!(
+                !matches!(record.event, OrderEvent::OrderReady(_)),
+                "not ready for this"
+            );
+            *state += 1;
+        }
+        fn react(_: &u32, _: &Recorded<()>) -> Vec<()> {
+            Vec::new()
+        }
+        fn due(_: &u32, _: Timestamp) -> Vec<Due<()>> {
+            Vec::new()
+        }
+        fn next_due(_: &u32) -> Option<Timestamp> {
+            None
+        }
+        fn violations(state: &u32) -> Vec<Violation> {
+            let violation = Violation {
+                invariant: Invariant::LotConservation,
+                entity: "toy/1".into(),
+                detail: format!("counted {state}"),
+            };
+            vec![violation]
+        }
+        fn describe(state: &u32, _: &StreamId) -> Option<String> {
+            Some(state.to_string())
+        }
+    }
+
+    fn log(events: &[OrderEvent]) -> Log {
+        let mut log = Log::default();
+        for event in events {
+            let position = log.next_position();
+            let raw = Recorded {
+                position,
+                event_id: "e".into(),
+                stream: event.stream(),
+                revision: Revision(position.0),
+                area: Area::default(),
+                occurred: Timestamp(0),
+                recorded: Timestamp(0),
+                actor: Actor::system("toy"),
+                cause: Cause::Timer { due: Timestamp(0) },
+                correlation_id: String::new(),
+                traceparent: String::new(),
+                event: Encoded::from(event),
+            };
+            log.push(Bytes::from(record::encode(&raw)));
+        }
+        log
+    }
+
+    fn confirmed() -> OrderEvent {
+        let order_id = "1".into();
+        OrderConfirmed { order_id }.into()
+    }
+
+    #[test]
+    fn the_state_after_each_record_is_seen_and_the_last_one_judged() {
+        let mut seen = Vec::new();
+        let folded = fold_with::<Toy>(&log(&[confirmed(), confirmed()]), |at, state| {
+            seen.push((at.0, *state));
+        });
+        assert_eq!(seen, [(1, 1), (2, 2)]);
+        assert_eq!(folded.violations[0].detail, "counted 2");
+        assert_eq!(folded.panic, None);
+    }
+
+    #[test]
+    fn a_panic_is_a_finding_at_its_record() {
+        let order_id = "1".into();
+        let ready = OrderReady { order_id }.into();
+        let report = crate::verify::one::<Toy>(
+            crate::LogName::new(Service::Order, 0),
+            &log(&[confirmed(), ready, confirmed()]),
+        );
+        let finding = &report.findings[0];
+        assert_eq!(finding.kind, crate::FindingKind::ReplayPanicked);
+        assert_eq!(finding.position, Some(Position(2)));
+        assert!(finding.detail.contains("not ready for this"));
+    }
 }

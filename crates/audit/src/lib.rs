@@ -36,7 +36,7 @@ pub use history::{Damage, Entry, History, Log, LogName};
 pub use load::{load, load_with};
 pub use progress::Progress;
 pub use reconcile::{CHECKED, Check, ReconcileReport, Status, reconcile};
-pub use replay::{Line, Replay, replay};
+pub use replay::{Because, Line, Outcome, Replay, replay};
 pub use source::Source;
 pub use streams::{StreamCopy, Streams};
 pub use verify::{Finding, FindingKind, LogReport, VerifyReport, verify};

@@ -99,11 +99,12 @@ fn one_check(out: &mut String, check: &Check) {
     };
     let _ = writeln!(
         out,
-        "{}  {status:<11}  {:>7} facts  {}",
-        check.invariant, check.facts, check.statement
+        "{}  {status:<11}  {:>7} facts",
+        check.invariant, check.facts
     );
+    let _ = writeln!(out, "        {}", check.statement);
     if !check.note.is_empty() {
-        let _ = writeln!(out, "        {}", check.note);
+        let _ = writeln!(out, "        ({})", check.note);
     }
     for violation in check.violations.iter().take(SHOWN_MAX) {
         let _ = writeln!(out, "        ! {}: {}", violation.entity, violation.detail);

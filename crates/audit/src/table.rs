@@ -61,8 +61,11 @@ fn render(replay: &Replay, width: usize) -> String {
     out.push_str("A line below └ follows from the record that it names.\n");
     if !replay.outcome.is_empty() {
         out.push_str("\nIn the end:\n");
+        let streams = replay.outcome.iter();
+        let longest = streams.map(|o| o.stream.as_str().len()).max().unwrap_or(0);
         for outcome in &replay.outcome {
-            let _ = writeln!(out, "  {}  {}", outcome.stream, outcome.state);
+            let stream = outcome.stream.as_str();
+            let _ = writeln!(out, "  {stream:<longest$}  {}", outcome.state);
         }
     }
     out

@@ -61,8 +61,14 @@ impl Suite {
         Ok(Self {
             admin: [
                 (Service::Order, AdminServiceClient::new(order.clone())),
-                (Service::Inventory, AdminServiceClient::new(inventory.clone())),
-                (Service::Logistics, AdminServiceClient::new(logistics.clone())),
+                (
+                    Service::Inventory,
+                    AdminServiceClient::new(inventory.clone()),
+                ),
+                (
+                    Service::Logistics,
+                    AdminServiceClient::new(logistics.clone()),
+                ),
                 (
                     Service::Notification,
                     AdminServiceClient::new(notification.clone()),
@@ -109,7 +115,7 @@ impl Suite {
         for (_, admin) in &self.admin {
             all.push(
                 self.call(async |_| admin.clone().get_status(GetStatusRequest {}).await)
-                .await?,
+                    .await?,
             );
         }
         Ok(all)

@@ -8,11 +8,31 @@ pub mod up;
 
 use std::path::Path;
 
-/// Verifies and reconciles a running suite.
+use audit::{Source, Streams};
+
+/// Verifies and reconciles a running suite, its streams included; says on the
+/// standard error what does not hold.
 ///
 /// # Errors
-/// The logs cannot be read.
+/// The logs or the streams cannot be read.
 pub async fn audit_all(suite: &Path) -> anyhow::Result<bool> {
-    let _ = suite;
-    Ok(true)
+    let source = Source::suite_file(suite)?;
+    let history = audit::load(&source).await?;
+    let streams = match source.nats() {
+        Some(url) => Some(Streams::read(url, &history).await?),
+        None => None,
+    };
+    let verified = audit::verify(&history);
+    let reconciled = audit::reconcile(&history, streams.as_ref());
+    for log in &verified.logs {
+        for finding in &log.findings {
+            eprintln!("{}: {finding:?}", log.log);
+        }
+    }
+    for check in &reconciled.checks {
+        for violation in &check.violations {
+            eprintln!("{violation}");
+        }
+    }
+    Ok(verified.holds && reconciled.holds)
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use audit::{AuditCommand, Verdict};
 use baogong::{
     scenario::{self, ScenarioCommand},
     up::{self, UpArgs},
@@ -24,6 +25,9 @@ enum Command {
     /// Play a day against a suite that runs.
     #[command(subcommand)]
     Scenario(ScenarioCommand),
+    /// Replay, verify and reconcile the logs of a running suite or of a copy.
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// Exit status: 0 all holds, 1 something does not, 2 it could not be done.
@@ -35,7 +39,7 @@ fn main() -> ExitCode {
             otlp_endpoint: up.otlp.clone(),
             ..TelemetryOptions::default()
         },
-        Command::Scenario(_) => TelemetryOptions {
+        Command::Scenario(_) | Command::Audit(_) => TelemetryOptions {
             log_filter: "warn".to_owned(),
             ..TelemetryOptions::default()
         },
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
                 let figures = scenario::run(command).await?;
                 Ok(figures.is_full_coverage())
             }
+            Command::Audit(command) => Ok(audit::run(command).await? == Verdict::Holds),
         }
     });
     match outcome {

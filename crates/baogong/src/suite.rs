@@ -37,15 +37,15 @@ impl SuiteFile {
                 path.display()
             )
         })?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("{} is no suite file", path.display()))
+        serde_json::from_str(&text).with_context(|| format!("{} is no suite file", path.display()))
     }
 
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(self)?;
-        fs::write(path, text + "\n").with_context(|| format!("{} cannot be written", path.display()))
+        fs::write(path, text + "\n")
+            .with_context(|| format!("{} cannot be written", path.display()))
     }
 
     /// # Errors

@@ -27,6 +27,8 @@ use crate::{
 const GRPC_PORT: u16 = 7401;
 const HTTP_PORT: u16 = 7501;
 const NATS_PORT: u16 = 7422;
+/// What the console channel writes.
+const MESSAGES: &str = "messages.txt";
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -197,7 +199,11 @@ fn print_addresses(file: &SuiteFile, path: &Path) {
             );
         }
     }
-    println!("  nats          {}\n", file.nats_url);
+    println!("  nats          {}", file.nats_url);
+    println!(
+        "  messages      {}\n",
+        file.data_dir.join(MESSAGES).display()
+    );
 }
 
 /// Commands to try, with an order that exists.
@@ -253,11 +259,15 @@ async fn start_services(
         let (ready, is_ready) = oneshot::channel();
         let token = shutdown.clone();
         macro_rules! spawn {
-            ($service:ident) => {{
+            ($service:ident) => {
+                spawn!($service, $service::config::base().app)
+            };
+            ($service:ident, $app:expr) => {{
                 let config = Config {
                     service: options,
                     nats,
                     sealing,
+                    app: $app,
                     ..$service::config::base()
                 };
                 services.spawn(async move {
@@ -269,7 +279,7 @@ async fn start_services(
             Service::Order => spawn!(order),
             Service::Inventory => spawn!(inventory),
             Service::Logistics => spawn!(logistics),
-            Service::Notification => spawn!(notification),
+            Service::Notification => spawn!(notification, messages_to(data)),
         }
         waiting.push((service, is_ready));
     }
@@ -294,6 +304,16 @@ async fn start_services(
         data_dir: data.to_owned(),
         services: addresses,
     }))
+}
+
+/// On a laptop messages reach nobody; they can be read in a file.
+fn messages_to(data: &Path) -> notification::config::App {
+    use notification::{channel::console, config::ChannelOptions};
+    notification::config::App {
+        channels: vec![ChannelOptions::Console(console::Options {
+            file: Some(data.join(MESSAGES)),
+        })],
+    }
 }
 
 async fn first_error(services: &mut JoinSet<Ended>) -> anyhow::Error {

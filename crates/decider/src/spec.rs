@@ -94,7 +94,11 @@ impl<D: Domain> Spec<D> {
 
     /// Reacts to a foreign event and folds what follows; rejections are given
     /// back and do not stop the next command.
-    pub fn react(&mut self, service: Service, event: D::Foreign) -> Vec<Result<Vec<D::Event>, D::Rejection>> {
+    pub fn react(
+        &mut self,
+        service: Service,
+        event: D::Foreign,
+    ) -> Vec<Result<Vec<D::Event>, D::Rejection>> {
         let record = Recorded {
             position: Position(1),
             event_id: String::new(),
@@ -104,7 +108,9 @@ impl<D: Domain> Spec<D> {
             occurred: self.context.now,
             recorded: self.context.now,
             actor: Actor::system(service.name()),
-            cause: Cause::Timer { due: self.context.now },
+            cause: Cause::Timer {
+                due: self.context.now,
+            },
             correlation_id: String::new(),
             traceparent: String::new(),
             event,
@@ -129,7 +135,10 @@ impl<D: Domain> Spec<D> {
             };
             self.context.now = next;
             let due: Vec<Due<D::Command>> = D::due(&self.state, next);
-            assert!(!due.is_empty(), "next_due promises {next:?} and due gives nothing");
+            assert!(
+                !due.is_empty(),
+                "next_due promises {next:?} and due gives nothing"
+            );
             for item in due {
                 fired += 1;
                 let _ = self.run(item.command);

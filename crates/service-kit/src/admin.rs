@@ -173,7 +173,12 @@ async fn read<D: Domain>(
             .map_err(|_| stopping(D::SERVICE))?
             .map_err(|error| {
                 tracing::error!(%error, "the event log cannot be read");
-                status(D::SERVICE, Code::DataLoss, "LOG_UNREADABLE", error.to_string())
+                status(
+                    D::SERVICE,
+                    Code::DataLoss,
+                    "LOG_UNREADABLE",
+                    error.to_string(),
+                )
             })?;
         let Some(end) = entries.last().map(|entry| entry.position) else {
             if !request.follow {

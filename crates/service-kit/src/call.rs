@@ -13,7 +13,10 @@ use tonic::{Code, Request, Status};
 use crate::{
     fields::Fields,
     page::Page,
-    partition::{AsOf, Committed, Partition, machine::{Machine, RequestMeta}},
+    partition::{
+        AsOf, Committed, Partition,
+        machine::{Machine, RequestMeta},
+    },
     status::{self, RejectionCode},
     telemetry,
 };
@@ -187,8 +190,8 @@ impl<D: Domain> Partitions<D> {
         let bytes = message.encode_to_vec();
         let full: [u8; 32] = match self.digest_key {
             Some(key) => {
-                let mut mac = Hmac::<Sha256>::new_from_slice(&key)
-                    .expect("HMAC takes a key of any length");
+                let mut mac =
+                    Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes a key of any length");
                 mac.update(&bytes);
                 mac.finalize().into_bytes().into()
             }
@@ -228,7 +231,11 @@ impl<D: Domain> Call<D> {
     pub async fn run(self, command: D::Command) -> Result<Committed<D::Event>, Status> {
         let name = D::command_name(&command);
         let result = self.partition.submit(command, self.meta).await;
-        let outcome = if result.is_ok() { "accepted" } else { "refused" };
+        let outcome = if result.is_ok() {
+            "accepted"
+        } else {
+            "refused"
+        };
         metrics::counter!(
             "baogong_commands_total",
             "service" => D::SERVICE.name(), "command" => name, "outcome" => outcome

@@ -118,7 +118,11 @@ pub struct SealingOptions {
 
 /// The whole configuration of one service; `app` is the service's own part.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, bound = "A: Default + Serialize + DeserializeOwned")]
+#[serde(
+    deny_unknown_fields,
+    default,
+    bound = "A: Default + Serialize + DeserializeOwned"
+)]
 pub struct Config<A> {
     pub service: ServiceOptions,
     pub nats: NatsOptions,
@@ -192,7 +196,11 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
             );
         }
         if ![1, 3, 5].contains(&self.nats.replicas) {
-            return wrong("nats.replicas", &self.nats.replicas, "1, 3 or 5 are possible");
+            return wrong(
+                "nats.replicas",
+                &self.nats.replicas,
+                "1, 3 or 5 are possible",
+            );
         }
         service.clock_start().map(|_| ())
     }

@@ -32,11 +32,7 @@ pub async fn keep<D: Domain>(
             let lag = last.saturating_sub(*relayed.borrow());
             gauge("baogong_relay_lag_records", &labels, lag);
         }
-        gauge(
-            "baogong_queue_commands",
-            &labels,
-            partition.queued() as u64,
-        );
+        gauge("baogong_queue_commands", &labels, partition.queued() as u64);
         if round % INVARIANTS_EVERY == 0 {
             report_violations(&partition, &labels);
         }
@@ -47,8 +43,7 @@ pub async fn keep<D: Domain>(
 
 fn report_violations<D: Domain>(partition: &Partition<D>, labels: &[(&'static str, String)]) {
     let violations = partition.peek(|machine| D::violations(machine.state()));
-    let mut counts: BTreeMap<Invariant, u64> =
-        Invariant::ALL.iter().map(|one| (*one, 0)).collect();
+    let mut counts: BTreeMap<Invariant, u64> = Invariant::ALL.iter().map(|one| (*one, 0)).collect();
     for violation in &violations {
         *counts.entry(violation.invariant).or_default() += 1;
         tracing::error!(%violation, "an invariant does not hold");

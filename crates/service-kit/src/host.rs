@@ -1,20 +1,13 @@
 //! Puts a service together: logs, streams, writers, relays, reactors, gRPC.
 
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bus::{Bus, BusOptions, Relay, StreamName};
 use decider::Domain;
 use event_log::{EventLog, SledLog, SledOptions};
 use proto::{
-    AnyEvent,
-    admin::v1::admin_service_server::AdminServiceServer,
+    AnyEvent, admin::v1::admin_service_server::AdminServiceServer,
     log::v1::log_service_server::LogServiceServer,
 };
 use tokio::sync::watch;
@@ -245,9 +238,11 @@ where
         );
         for source in D::SOURCES {
             let follow = reactor::follow(partition.clone(), bus.clone(), *source);
-            supervisor.spawn_dropped("reactor", Stage::Consuming, async move {
-                Ok(follow.await?)
-            });
+            supervisor.spawn_dropped(
+                "reactor",
+                Stage::Consuming,
+                async move { Ok(follow.await?) },
+            );
         }
         hosted.insert(*number, partition);
     }
@@ -256,12 +251,20 @@ where
         Some(master) => Some(KeyRing::open(bus, master).await?),
     };
     let count = config.service.partition_count;
-    Ok((Partitions::new(hosted, count, digest_key, code), relayed, keys))
+    Ok((
+        Partitions::new(hosted, count, digest_key, code),
+        relayed,
+        keys,
+    ))
 }
 
 /// Folder of a partition's log.
 #[must_use]
-pub fn log_directory(data_dir: &std::path::Path, service: decider::Service, number: u32) -> PathBuf {
+pub fn log_directory(
+    data_dir: &std::path::Path,
+    service: decider::Service,
+    number: u32,
+) -> PathBuf {
     data_dir.join(service.name()).join(number.to_string())
 }
 
@@ -306,7 +309,11 @@ where
         ClockKind::System => Clock::System,
         ClockKind::Test => {
             let start = options.clock_start()?;
-            Clock::test(start.max(last_time).max(machine.test_clock().unwrap_or(start)))
+            Clock::test(
+                start
+                    .max(last_time)
+                    .max(machine.test_clock().unwrap_or(start)),
+            )
         }
     };
     let limits = Limits {

@@ -38,7 +38,10 @@ pub async fn serve(
     let app = Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|| async { crate::telemetry::metrics().render() }))
+        .route(
+            "/metrics",
+            get(|| async { crate::telemetry::metrics().render() }),
+        )
         .with_state(readiness);
     axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.cancelled().await })
@@ -60,9 +63,11 @@ async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str)
 /// # Errors
 /// The address cannot be bound; the message says which.
 pub async fn bind(address: SocketAddr, what: &str) -> anyhow::Result<tokio::net::TcpListener> {
-    tokio::net::TcpListener::bind(address).await.map_err(|error| {
-        anyhow::anyhow!(
-            "{what} cannot listen on {address}: {error}; is another process using it?"
-        )
-    })
+    tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| {
+            anyhow::anyhow!(
+                "{what} cannot listen on {address}: {error}; is another process using it?"
+            )
+        })
 }

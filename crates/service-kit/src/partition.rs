@@ -87,9 +87,8 @@ pub struct Limits {
     pub query_wait: Duration,
 }
 
-pub(crate) type Reply<D> = oneshot::Sender<
-    Result<Committed<<D as Domain>::Event>, SubmitError<<D as Domain>::Rejection>>,
->;
+pub(crate) type Reply<D> =
+    oneshot::Sender<Result<Committed<<D as Domain>::Event>, SubmitError<<D as Domain>::Rejection>>>;
 
 pub(crate) enum Work<D: Domain> {
     Request {

@@ -88,14 +88,13 @@ async fn take_in<D: Domain<Foreign = AnyEvent>>(
             position: raw.position,
         });
     }
-    let event = AnyEvent::decode(service, &raw.event.type_name, &raw.event.data).map_err(
-        |source| {
+    let event =
+        AnyEvent::decode(service, &raw.event.type_name, &raw.event.data).map_err(|source| {
             unreadable(proto::record::RecordError::Event {
                 position: raw.position.0,
                 source,
             })
-        },
-    )?;
+        })?;
     let type_name = raw.event.type_name.clone();
     let source = Source {
         service,

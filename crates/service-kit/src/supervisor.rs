@@ -181,6 +181,9 @@ mod tests {
             .run(CancellationToken::new())
             .await
             .expect_err("it failed");
-        assert_eq!(format!("{error:#}"), "the task `relay` failed: another writer");
+        assert_eq!(
+            format!("{error:#}"),
+            "the task `relay` failed: another writer"
+        );
     }
 }

@@ -290,7 +290,12 @@ async fn a_foreign_fact_is_taken_in_once_and_a_rejection_is_recorded() {
     };
     for _ in 0..2 {
         partition
-            .take_in(source, foreign.clone(), "x.OrderReady".into(), String::new())
+            .take_in(
+                source,
+                foreign.clone(),
+                "x.OrderReady".into(),
+                String::new(),
+            )
             .await
             .expect("queued");
     }
@@ -327,7 +332,11 @@ async fn timers_fire_in_order_as_the_test_clock_is_advanced() {
     let entries = log.read(Position(5), 10).expect("readable");
     let times: Vec<_> = entries
         .iter()
-        .map(|entry| proto::record::decode(&entry.bytes).expect("a record").recorded)
+        .map(|entry| {
+            proto::record::decode(&entry.bytes)
+                .expect("a record")
+                .recorded
+        })
         .collect();
     assert_eq!(times, [START.plus_minutes(1), START.plus_minutes(1), to]);
 

@@ -200,7 +200,8 @@ impl OrderService for Service {
                 Some(query::household(state, household))
             })
             .await?;
-        let household = found.ok_or_else(|| not_found(SERVICE, "household", &message.household_id))?;
+        let household =
+            found.ok_or_else(|| not_found(SERVICE, "household", &message.household_id))?;
         Ok(Response::new(pb::GetHouseholdResponse {
             as_of_position: position.0,
             household: Some(household),
@@ -293,7 +294,8 @@ impl OrderService for Service {
                     .map(query::group_buy)
             })
             .await?;
-        let group_buy = found.ok_or_else(|| not_found(SERVICE, "group buy", &message.group_buy_id))?;
+        let group_buy =
+            found.ok_or_else(|| not_found(SERVICE, "group buy", &message.group_buy_id))?;
         Ok(Response::new(pb::GetGroupBuyResponse {
             as_of_position: position.0,
             group_buy: Some(group_buy),

@@ -126,7 +126,11 @@ pub fn open_group_buy(request: &OpenGroupBuyRequest) -> Result<Command, Status> 
             0..=LINE_UNITS_MAX,
         );
     }
-    let minimum = fields.number("minimum_households", request.minimum_households, 1..=100_000);
+    let minimum = fields.number(
+        "minimum_households",
+        request.minimum_households,
+        1..=100_000,
+    );
     let cap = fields.number("cap_households", request.cap_households, 0..=1_000_000);
     let tolerance = fields.number("tolerance_percent", request.tolerance_percent, 0..=100);
     let command = OpenGroupBuy {
@@ -258,7 +262,9 @@ fn contact(fields: &mut Fields, contact: &Contact) -> Contact {
     );
     fields.check(
         contact.email.is_empty()
-            || (contact.email.contains('@') && contact.email.len() <= 254 && contact.email.is_ascii()),
+            || (contact.email.contains('@')
+                && contact.email.len() <= 254
+                && contact.email.is_ascii()),
         "contact.email",
         "must be an e-mail address of at most 254 characters, or empty",
     );

@@ -62,7 +62,10 @@ pub fn order(order: &Order) -> pb::Order {
 }
 
 pub fn coverage(coverage: &Coverage) -> (pb::CoverageRow, Vec<pb::CoverageRow>) {
-    (row(&coverage.total), coverage.rows.iter().map(row).collect())
+    (
+        row(&coverage.total),
+        coverage.rows.iter().map(row).collect(),
+    )
 }
 
 fn row(row: &CoverageRow) -> pb::CoverageRow {

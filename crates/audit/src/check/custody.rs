@@ -71,9 +71,9 @@ impl Chains {
                 let to = checkpoint(&e.checkpoint_id);
                 self.hand_over(&e.order_id, &member(&e.member_id), to, at);
             }
-            E::ParcelReturned(e) => self.to_store(&e.order_id, at, &[Kind::Checkpoint]),
+            E::ParcelReturned(e) => self.back_to_store(&e.order_id, at, &[Kind::Checkpoint]),
             E::ParcelWithdrawn(e) => {
-                self.to_store(&e.order_id, at, &[Kind::Checkpoint, Kind::Carrier]);
+                self.back_to_store(&e.order_id, at, &[Kind::Checkpoint, Kind::Carrier]);
             }
             _ => {}
         }
@@ -190,7 +190,7 @@ impl Chains {
         }
     }
 
-    fn to_store(&mut self, order_id: &str, at: Source, from: &[Kind]) {
+    fn back_to_store(&mut self, order_id: &str, at: Source, from: &[Kind]) {
         let Some(parcel) = self.parcel(order_id, at) else {
             return;
         };

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use decider::{Invariant, Source};
-use inventory_domain::State;
+use inventory_domain::{Lot, State};
 use proto::{InventoryEvent as E, inventory::v1::Allocation};
 
 use super::Found;
@@ -86,33 +86,38 @@ pub(crate) fn check<'s>(facts: &Facts<'_>, states: impl Iterator<Item = &'s Stat
     }
     let states: Vec<&State> = states.collect();
     for (id, account) in &books.lots {
-        let Some(area) = areas.get(id) else { continue };
-        if let Some(lot) = states.iter().find_map(|state| state.lot(area, id)) {
-            let stock = lot.stock;
-            let kept = [
-                ("received", account.received, stock.received),
-                ("on hand", account.on_hand, stock.on_hand),
-                ("reserved", account.reserved, stock.reserved),
-                ("dispatched", account.dispatched, stock.dispatched),
-                ("spoiled", account.spoiled, stock.spoiled),
-                ("returned", account.returned, stock.returned),
-            ];
-            for (what, events, state) in kept {
-                if events != i128::from(state.0) {
-                    let detail = format!(
-                        "by the events {events} units are {what}, the inventory service's state \
-                         says {}",
-                        state.0
-                    );
-                    books.found.violated(format!("lot/{id}"), detail);
-                }
-            }
-        } else {
-            let detail = "the inventory service's state does not know the lot";
-            books.found.violated(format!("lot/{id}"), detail);
+        if let Some(area) = areas.get(id) {
+            let lot = states.iter().find_map(|state| state.lot(area, id));
+            compare(id, account, lot, &mut books.found);
         }
     }
     books.found
+}
+
+/// The domain's account of the lot must be the same.
+fn compare(id: &str, account: &Account, lot: Option<&Lot>, found: &mut Found) {
+    let entity = format!("lot/{id}");
+    let Some(lot) = lot else {
+        let detail = "the inventory service's state does not know the lot";
+        return found.violated(entity, detail);
+    };
+    let stock = lot.stock;
+    for (what, events, state) in [
+        ("received", account.received, stock.received),
+        ("on hand", account.on_hand, stock.on_hand),
+        ("reserved", account.reserved, stock.reserved),
+        ("dispatched", account.dispatched, stock.dispatched),
+        ("spoiled", account.spoiled, stock.spoiled),
+        ("returned", account.returned, stock.returned),
+    ] {
+        if events != i128::from(state.0) {
+            let detail = format!(
+                "by the events {events} units are {what}, the inventory service's state says {}",
+                state.0
+            );
+            found.violated(entity.clone(), detail);
+        }
+    }
 }
 
 impl Books {

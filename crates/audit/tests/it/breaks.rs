@@ -1,12 +1,15 @@
 //! One thing at a time is broken, and exactly the right invariant names it.
 
-use audit::{FindingKind as Kind, History, Status, Streams, reconcile, verify};
+use audit::{FindingKind as Kind, History, LogName, Status, Streams, reconcile, verify};
 use decider::{Cause, Invariant, Invariant as I, Position, Revision, Service, Timestamp};
 use proto::{
     inventory::v1 as inv, logistics::v1 as log, notification::v1 as note, order::v1 as ord,
 };
 
 use crate::suite::{ORDER, Suite, custodian, day, logistics, order};
+
+/// The messages of every stream.
+type Messages = Vec<(LogName, Vec<bytes::Bytes>)>;
 
 fn broken(suite: &Suite) -> Vec<Invariant> {
     reconcile(&suite.history(), None).broken()
@@ -406,7 +409,7 @@ fn an_order_of_a_household_that_is_nowhere_is_named() {
 fn a_stream_that_differs_ends_early_or_is_missing_is_named() {
     let suite = day();
     let history = suite.history();
-    let told = |change: &dyn Fn(&mut Vec<(audit::LogName, Vec<bytes::Bytes>)>)| {
+    let told = |change: &dyn Fn(&mut Messages)| {
         let mut bytes = suite.bytes();
         change(&mut bytes);
         let report = reconcile(&history, Some(&Streams::from_messages(bytes)));
@@ -417,7 +420,7 @@ fn a_stream_that_differs_ends_early_or_is_missing_is_named() {
             .violations[0]
             .to_string()
     };
-    let other = |bytes: &mut Vec<(audit::LogName, Vec<bytes::Bytes>)>| {
+    let other = |bytes: &mut Messages| {
         let mut message = bytes[1].1[4].to_vec();
         message[20] ^= 1;
         bytes[1].1[4] = message.into();
@@ -425,7 +428,7 @@ fn a_stream_that_differs_ends_early_or_is_missing_is_named() {
     assert!(told(&other).contains("inventory-0: log and stream differ at position 5"));
     assert!(told(&|bytes| drop(bytes[0].1.pop())).contains("order-0: the stream ends at"));
     assert!(told(&|bytes| drop(bytes.remove(3))).contains("notification-0: there is no stream"));
-    let more = |bytes: &mut Vec<(audit::LogName, Vec<bytes::Bytes>)>| {
+    let more = |bytes: &mut Messages| {
         bytes[2].1.push(bytes::Bytes::from_static(b"more"));
     };
     assert!(told(&more).contains("logistics-0: the log ends at"));

@@ -2,8 +2,10 @@
 //! them.
 
 mod breaks;
+mod commands;
 mod directories;
 mod replay;
 mod replica;
 mod running;
+mod scale;
 mod suite;

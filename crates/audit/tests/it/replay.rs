@@ -149,7 +149,7 @@ fn the_machine_form_has_all_fields_and_nothing_sealed_in_clear() {
     assert_eq!(line["cause"]["kind"], "record");
     assert_eq!(line["cause"]["record"], "order-0@5");
     assert_eq!(line["actor"]["role"], "system");
-    assert_eq!(line["recorded_time"], "2022-09-02T00:10:00.000Z");
+    assert_eq!(line["recorded_time"], "2022-09-02T00:12:00.000Z");
     assert_eq!(line["event"]["lines"][0]["quantity_units"], 2);
     let line = &json["lines"][1];
     assert_eq!(line["cause"]["record_count"], 2);

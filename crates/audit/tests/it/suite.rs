@@ -249,6 +249,87 @@ impl Suite {
     }
 }
 
+/// A delivery to each of so many households, one after another, of one lot.
+/// Ids are as long as those of [`day`], so that they can be put in their place.
+pub fn days(households: usize) -> Vec<(LogName, Vec<Bytes>)> {
+    let mut template = day();
+    template.alter_event("LotReceived", |e: &mut inv::LotReceived| {
+        e.quantity_units = 2 * i64::try_from(households).expect("few");
+    });
+    let mut logs = BTreeMap::<Service, Vec<Bytes>>::new();
+    let mut revisions = std::collections::HashMap::<StreamId, u64>::new();
+    for n in 0..households {
+        let code = [n / 36, n % 36].map(|d| char::from_digit(u32::try_from(d).expect("digit"), 36));
+        let code: String = code.into_iter().map(|c| c.expect("a digit")).collect();
+        let renamed = |text: &[u8]| -> Vec<u8> {
+            let mut text = text.to_vec();
+            for (old, new) in [
+                (ORDER, format!("01J9ZORD{code}")),
+                ("H-1", format!("H{code}")),
+                ("N-1", format!("N{code}")),
+                ("R-1", format!("R{code}")),
+            ] {
+                while let Some(at) = text.windows(old.len()).position(|w| w == old.as_bytes()) {
+                    text[at..at + old.len()].copy_from_slice(new.as_bytes());
+                }
+            }
+            text
+        };
+        let ends: BTreeMap<Service, u64> = Service::ALL
+            .map(|s| (s, logs.get(&s).map_or(0, |log| log.len() as u64)))
+            .into();
+        // Where a record of the template stands in this round.
+        let mut moved = std::collections::HashMap::new();
+        for (service, log) in &template.logs {
+            let mut position = ends[service];
+            for raw in log {
+                let own = raw
+                    .event
+                    .data
+                    .windows(3)
+                    .any(|w| w == b"H-1" || w == b"R-1" || w == b"N-1")
+                    || raw
+                        .event
+                        .data
+                        .windows(ORDER.len())
+                        .any(|w| w == ORDER.as_bytes());
+                if own || n == 0 {
+                    position += 1;
+                    let at = LogName::new(*service, 0).at(raw.position);
+                    moved.insert(at, Position(position));
+                }
+            }
+        }
+        for (service, log) in &template.logs {
+            for raw in log {
+                let at = LogName::new(*service, 0).at(raw.position);
+                let Some(position) = moved.get(&at) else {
+                    continue;
+                };
+                let mut raw = raw.clone();
+                raw.position = *position;
+                raw.event.data = renamed(&raw.event.data);
+                let stream = String::from_utf8(renamed(raw.stream.as_str().as_bytes()));
+                raw.stream = StreamId::parse(&stream.expect("text")).expect("a stream");
+                let revision = revisions.entry(raw.stream.clone()).or_default();
+                *revision += 1;
+                raw.revision = Revision(*revision);
+                raw.recorded.0 += i64::try_from(n).expect("few") * 3_600_000;
+                match &mut raw.cause {
+                    Cause::Source(source) => source.position = moved[source],
+                    Cause::Request { request_id, .. } => *request_id = format!("{request_id}-{n}"),
+                    Cause::Timer { .. } => {}
+                }
+                let bytes = Bytes::from(record::encode(&raw));
+                logs.entry(*service).or_default().push(bytes);
+            }
+        }
+    }
+    logs.into_iter()
+        .map(|(service, records)| (LogName::new(service, 0), records))
+        .collect()
+}
+
 fn door() -> Option<types::Door> {
     Some(types::Door {
         community: "zhichaka".into(),

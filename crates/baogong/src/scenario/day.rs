@@ -85,20 +85,30 @@ impl Day {
         self.totals.households = self.world.households.len() as u64;
         self.phase("06:00 contingency, team, households", 6 * 60, Self::prepare)
             .await?;
-        self.phase("07:00 orders", 7 * 60, Self::take_orders).await?;
+        self.phase("07:00 orders", 7 * 60, Self::take_orders)
+            .await?;
         self.phase("09:05 group buys close", 9 * 60 + 5, Self::close_group_buys)
             .await?;
-        self.phase("09:30 procurement", 9 * 60 + 30, Self::buy).await?;
+        self.phase("09:30 procurement", 9 * 60 + 30, Self::buy)
+            .await?;
         self.phase("10:30 pick and load", 10 * 60 + 30, Self::pick_and_load)
             .await?;
-        self.phase("12:00 hand-over at the checkpoint", 12 * 60, Self::hand_over)
-            .await?;
+        self.phase(
+            "12:00 hand-over at the checkpoint",
+            12 * 60,
+            Self::hand_over,
+        )
+        .await?;
         self.phase("12:30 disinfection", 12 * 60 + 30, Self::disinfect)
             .await?;
         self.phase("13:00 to the doors", 13 * 60, Self::deliver)
             .await?;
-        self.phase("20:30 last calls and visits", 20 * 60 + 30, Self::finish_telling)
-            .await?;
+        self.phase(
+            "20:30 last calls and visits",
+            20 * 60 + 30,
+            Self::finish_telling,
+        )
+        .await?;
         self.figures().await
     }
 
@@ -262,12 +272,7 @@ impl Day {
             communities: vec![self.world.community.clone()],
         };
         self.suite
-            .call(async |mut suite| {
-                suite
-                    .logistics
-                    .register_checkpoint(request.clone())
-                    .await
-            })
+            .call(async |mut suite| suite.logistics.register_checkpoint(request.clone()).await)
             .await
             .map(|_| ())
     }

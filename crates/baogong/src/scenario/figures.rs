@@ -95,7 +95,10 @@ impl fmt::Display for Figures {
             ),
         )?;
         row("lines", grouped(t.lines))?;
-        row("weight", format!("{} kg", grouped(t.grams.unsigned_abs() / 1000)))?;
+        row(
+            "weight",
+            format!("{} kg", grouped(t.grams.unsigned_abs() / 1000)),
+        )?;
         row(
             "bags",
             format!(

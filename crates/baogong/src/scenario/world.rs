@@ -145,7 +145,11 @@ fn doors(community: &str, size: usize) -> Vec<Door> {
                 grid: World::grid(grid),
                 building: format!("B{}", entrance / ENTRANCES_PER_BUILDING + 1),
                 entrance: format!("E{}", entrance % ENTRANCES_PER_BUILDING + 1),
-                door: format!("{}0{}", place / DOORS_PER_FLOOR + 1, place % DOORS_PER_FLOOR + 1),
+                door: format!(
+                    "{}0{}",
+                    place / DOORS_PER_FLOOR + 1,
+                    place % DOORS_PER_FLOOR + 1
+                ),
             });
         }
     }
@@ -218,7 +222,10 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), 1127, "every door is one household");
         let group = world.households.iter().filter(|h| h.group_buy).count();
-        assert!((600..760).contains(&group), "six in ten order together: {group}");
+        assert!(
+            (600..760).contains(&group),
+            "six in ten order together: {group}"
+        );
         for answer in [Answer::Receipt, Answer::Call, Answer::Visit] {
             assert!(world.households.iter().any(|h| h.answer == answer));
         }

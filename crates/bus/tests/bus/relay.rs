@@ -1,7 +1,6 @@
 //! The relay keeps the stream equal to the log, whatever happens to the server.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use bus::server::{NatsServer, ServerOptions};
 use bus::{Bus, BusError, OutMessage, Outbox, Relay};
@@ -225,36 +224,4 @@ async fn what_cannot_be_published_ends_the_relay_with_its_position() {
     let (relay, _) = Relay::new(site.bus().await, order(), outbox);
     let ended = soon("end", relay.run(CancellationToken::new())).await;
     assert!(matches!(ended, Err(BusError::Outbox { position: 3, .. })));
-}
-
-/// `cargo test -p baogong-bus --test bus -- --ignored --nocapture throughput`
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn throughput_of_relay_subscription_and_read() {
-    const COUNT: u64 = 100_000;
-    let site = Site::start();
-    let bus = site.bus().await;
-    let log = Log::of("we", COUNT);
-    let rate = |what: &str, took: Duration| {
-        let per_second = COUNT as f64 / took.as_secs_f64();
-        println!("{what}: {COUNT} messages in {took:.2?}, {per_second:.0}/s");
-    };
-
-    let start = Instant::now();
-    RunningRelay::start(&bus, &log).wait_for(COUNT).await;
-    rate("relay", start.elapsed());
-
-    let start = Instant::now();
-    let mut subscription = bus.subscribe(order(), 1);
-    while subscription.position() <= COUNT {
-        subscription.next().await.unwrap();
-    }
-    rate("subscription", start.elapsed());
-
-    let start = Instant::now();
-    assert_eq!(
-        bus.read(&order(), 1, usize::MAX).await.unwrap().len() as u64,
-        COUNT
-    );
-    rate("read", start.elapsed());
 }

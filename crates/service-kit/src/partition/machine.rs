@@ -51,7 +51,10 @@ impl<E> Default for Step<E> {
 pub enum Decision<E, R: Rejected> {
     Accepted(Step<E>),
     /// The request was answered before; these records were the answer.
-    Repeated { first: Position, count: u32 },
+    Repeated {
+        first: Position,
+        count: u32,
+    },
     Refused(Refusal<R>),
 }
 
@@ -68,9 +71,7 @@ pub enum Refusal<R: Rejected> {
         request_id: String,
         position: Position,
     },
-    #[error(
-        "{stream} is at revision {actual}, not {expected}; read it again and decide anew"
-    )]
+    #[error("{stream} is at revision {actual}, not {expected}; read it again and decide anew")]
     RevisionMismatch {
         stream: StreamId,
         expected: Revision,
@@ -91,7 +92,9 @@ pub enum ReplayError {
     Record(#[from] RecordError),
     #[error("position {expected} was to follow, but the record says {found}")]
     PositionGap { expected: Position, found: Position },
-    #[error("position {position}: {stream} was to have revision {expected}, but the record says {found}")]
+    #[error(
+        "position {position}: {stream} was to have revision {expected}, but the record says {found}"
+    )]
     RevisionGap {
         position: Position,
         stream: StreamId,
@@ -201,7 +204,11 @@ impl<D: Domain> Machine<D> {
     /// Records of the source taken in since the log last vouched for it.
     #[must_use]
     pub fn unrecorded(&self, source: Service) -> u64 {
-        let recorded = self.recorded_cursors.get(&source).copied().unwrap_or_default();
+        let recorded = self
+            .recorded_cursors
+            .get(&source)
+            .copied()
+            .unwrap_or_default();
         self.cursor(source).0.saturating_sub(recorded.0)
     }
 
@@ -556,7 +563,8 @@ impl<D: Domain> Machine<D> {
     fn note<E>(&mut self, record: &Recorded<E>) {
         self.position = record.position;
         self.last_recorded = self.last_recorded.max(record.recorded);
-        self.revisions.insert(record.stream.clone(), record.revision);
+        self.revisions
+            .insert(record.stream.clone(), record.revision);
         match &record.cause {
             Cause::Request {
                 request_id,

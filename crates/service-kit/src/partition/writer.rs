@@ -43,7 +43,10 @@ type Advanced = (Timestamp, u64);
 enum Answer<E> {
     Made(Committed<E>),
     /// Answered before; the records are read from the log.
-    Repeated { first: Position, count: u32 },
+    Repeated {
+        first: Position,
+        count: u32,
+    },
 }
 
 impl<D: Domain> Default for Group<D> {
@@ -135,17 +138,20 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
 
     /// Takes what else is queued: both queues move, whichever is fuller.
     fn fill(&mut self, work: &mut Vec<Work<D>>, max: usize) {
-        while work.len() < max && let Ok(item) = self.requests.try_recv() {
+        while work.len() < max
+            && let Ok(item) = self.requests.try_recv()
+        {
             work.push(item);
         }
-        while work.len() < 2 * max && let Ok(item) = self.reactions.try_recv() {
+        while work.len() < 2 * max
+            && let Ok(item) = self.reactions.try_recv()
+        {
             work.push(item);
         }
     }
 
     fn next_due(&self) -> Option<Timestamp> {
-        D::next_due(self.inner.machine.read().state())
-            .map(|at| at.max(self.timers_rest_until))
+        D::next_due(self.inner.machine.read().state()).map(|at| at.max(self.timers_rest_until))
     }
 
     fn until_next_timer(&self) -> Duration {
@@ -182,7 +188,9 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
                     group.waiting.push((reply, answer));
                 }
                 Decision::Repeated { first, count } => {
-                    group.waiting.push((reply, Answer::Repeated { first, count }));
+                    group
+                        .waiting
+                        .push((reply, Answer::Repeated { first, count }));
                 }
                 Decision::Refused(refusal) => {
                     // Nobody may care any more; that is theirs to decide.
@@ -312,7 +320,9 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
             let raw = proto::record::decode(&entry.bytes).map_err(|e| log_error(&e))?;
             records.push(proto::record::decode_event(raw).map_err(|e| log_error(&e))?);
         }
-        let position = records.last().map_or(first, |record: &decider::Recorded<_>| record.position);
+        let position = records
+            .last()
+            .map_or(first, |record: &decider::Recorded<_>| record.position);
         Ok(Committed {
             records,
             position,

@@ -48,7 +48,9 @@ impl Day {
             let runs = self.runs(&plan.run_ids).await?;
             let failing_now = &failing;
             let delivered: Vec<Vec<Stop>> = self
-                .each("", &runs, async |run| self.carry_out(run, failing_now).await)
+                .each("", &runs, async |run| {
+                    self.carry_out(run, failing_now).await
+                })
                 .await?;
             for run in &runs {
                 for stop in &run.stops {

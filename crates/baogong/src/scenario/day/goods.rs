@@ -165,7 +165,8 @@ impl Day {
         self.suite.settle().await?;
 
         let waiting = self.parcels(ParcelState::AwaitingReplacement).await?;
-        let receipts: Vec<ParcelReceipt> = waiting.iter().map(|parcel| receipt(parcel, None)).collect();
+        let receipts: Vec<ParcelReceipt> =
+            waiting.iter().map(|parcel| receipt(parcel, None)).collect();
         self.receive("handing over replacements", "replace", &receipts)
             .await
     }

@@ -223,7 +223,10 @@ impl Day {
             placed_by: if joined.is_some() {
                 String::new()
             } else {
-                format!("{}-grid-worker-{}", self.world.community, household.door.grid)
+                format!(
+                    "{}-grid-worker-{}",
+                    self.world.community, household.door.grid
+                )
             },
         };
         self.suite

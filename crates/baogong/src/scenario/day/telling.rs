@@ -96,11 +96,15 @@ impl Day {
                 done_by: format!("{}-volunteer", self.world.community),
             };
             self.suite
-                .call(async |mut suite| suite.notification.complete_call_task(request.clone()).await)
+                .call(async |mut suite| {
+                    suite.notification.complete_call_task(request.clone()).await
+                })
                 .await
         })
         .await?;
-        let visits = self.notifications(Some(NotificationState::VisitOpen)).await?;
+        let visits = self
+            .notifications(Some(NotificationState::VisitOpen))
+            .await?;
         self.each("", &visits, async |visit| {
             let request = CompleteVisitRequest {
                 request_id: self.request_id("visit", &visit.notification_id),
@@ -153,7 +157,9 @@ impl Day {
             };
             let page = self
                 .suite
-                .call(async |mut suite| suite.notification.list_notifications(request.clone()).await)
+                .call(async |mut suite| {
+                    suite.notification.list_notifications(request.clone()).await
+                })
                 .await?;
             all.extend(page.notifications);
             page_token = page.next_page_token;

@@ -1,0 +1,11 @@
+//! The whole service on a real nats-server: parcels and recalls come over the
+//! bus, the checkpoint, the dispatcher and the members come over gRPC.
+
+mod ask;
+mod day;
+mod feed;
+mod pages;
+mod recall;
+mod refusals;
+mod repeats;
+mod site;
