@@ -64,6 +64,14 @@ impl Suite {
     /// # Errors
     /// Something does not start.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// As [`Self::start`], with more environment variables for the services.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub fn start_with(extra: &[(&str, String)]) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let nats = NatsServer::start(ServerOptions {
             store_dir: directory.path().join("nats"),
@@ -71,7 +79,7 @@ impl Suite {
         })?;
         let services = SERVICES
             .iter()
-            .map(|name| Service::new(name, directory.path(), &nats.url()))
+            .map(|name| Service::new(name, directory.path(), &nats.url(), extra))
             .collect::<anyhow::Result<_>>()?;
         let mut suite = Self {
             directory,
@@ -146,7 +154,12 @@ impl Suite {
 }
 
 impl Service {
-    fn new(name: &'static str, directory: &Path, nats_url: &str) -> anyhow::Result<Self> {
+    fn new(
+        name: &'static str,
+        directory: &Path,
+        nats_url: &str,
+        extra: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let (grpc, http) = (free_address()?, free_address()?);
         let text = |path: &Path| path.display().to_string();
         let environment = [
@@ -168,6 +181,7 @@ impl Service {
             environment: environment
                 .into_iter()
                 .map(|(key, value)| (format!("BAOGONG_{key}"), value))
+                .chain(extra.iter().map(|(key, value)| ((*key).to_owned(), value.clone())))
                 .collect(),
             log: directory.join(format!("{name}.log")),
             child: None,

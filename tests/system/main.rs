@@ -3,3 +3,4 @@
 mod day;
 mod kills;
 mod services;
+mod trace;

@@ -12,6 +12,8 @@ use crate::{
 /// Deeper chains are indented no further.
 const INDENT_MAX: usize = 6;
 const GAP: &str = "  ";
+/// Whoever acts for somebody with a long id is cut.
+const BY_MAX: usize = 26;
 /// What the state is given at least, however narrow the terminal.
 const STATE_MIN: usize = 20;
 const HEADS: [&str; 5] = ["TIME", "RECORD", "EVENT", "BY / BECAUSE OF", "STATE AFTER"];
@@ -36,7 +38,8 @@ fn render(replay: &Replay, width: usize) -> String {
         lines.len(),
         logs.len()
     );
-    let rows: Vec<[String; 5]> = lines.iter().map(row).collect();
+    let by = if width == 0 { usize::MAX } else { BY_MAX };
+    let rows: Vec<[String; 5]> = lines.iter().map(|line| row(line, by)).collect();
     let widths: Vec<usize> = (0..4)
         .map(|n| {
             let cells = rows.iter().map(|row| row[n].chars().count());
@@ -71,7 +74,7 @@ fn render(replay: &Replay, width: usize) -> String {
     out
 }
 
-fn row(line: &Line) -> [String; 5] {
+fn row(line: &Line, by: usize) -> [String; 5] {
     let short = line.r#type.rsplit('.').next().unwrap_or_default();
     let mut event = " ".repeat(line.depth.min(INDENT_MAX));
     if line.depth > 0 {
@@ -88,7 +91,7 @@ fn row(line: &Line) -> [String; 5] {
         clock(line.recorded_time),
         format!("{}@{}", line.log, line.position),
         event,
-        because(line),
+        cut(&because(line), by),
         line.state.clone().unwrap_or_else(|| "–".into()),
     ]
 }

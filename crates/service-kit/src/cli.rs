@@ -2,12 +2,14 @@
 
 use std::{future::Future, path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
 use crate::{config::Config, telemetry};
 
+/// A service of Baogong. It keeps its event log below service.data_dir and
+/// publishes it to NATS; SIGTERM ends it cleanly.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -31,7 +33,11 @@ where
     F: FnOnce(Config<A>, CancellationToken) -> R,
     R: Future<Output = anyhow::Result<()>>,
 {
-    let arguments = Arguments::parse();
+    let matches = Arguments::command().name(name).get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     let config = match Config::load(arguments.config.as_deref(), base) {
         Ok(config) => config,
         Err(error) => return fail(name, &error),

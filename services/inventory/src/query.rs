@@ -13,6 +13,7 @@ pub fn product(product: &Product) -> pb::Product {
         reserved_units: product.stock.reserved.0,
         dispatched_units: product.stock.dispatched.0,
         spoiled_units: product.stock.spoiled.0,
+        returned_units: product.stock.returned.0,
     }
 }
 
@@ -54,5 +55,6 @@ pub fn demand(demand: &Demand) -> pb::Demand {
         bags: demand.bags.clone(),
         state: demand.state.into(),
         revision: demand.revision.0,
+        recalled: demand.recalled,
     }
 }

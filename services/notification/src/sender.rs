@@ -40,7 +40,8 @@ use crate::{
 
 /// Messages on their way at once.
 const IN_FLIGHT_MAX: usize = 64;
-/// New ones are looked for once no more than these are on their way.
+/// One that has arrived makes us look for the next only if no more than these
+/// are left on their way: looking takes as long for many as for one.
 const REFILL_BELOW: usize = 32;
 /// How often the clock is looked at; records wake the sender at once.
 const TICK: Duration = Duration::from_millis(500);
@@ -119,28 +120,30 @@ impl Sender {
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut recorded = self.partition.log().watch();
         let mut sending = FuturesUnordered::new();
+        let mut look = true;
         loop {
-            let room = sending.len() <= REFILL_BELOW;
-            if room {
+            if look {
                 for send in self.due().await? {
                     sending.push(self.deliver(send, &stop));
                 }
             }
-            tokio::select! {
+            look = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(writer) = sending.next() => {
                     if writer == Writer::Gone {
                         break;
                     }
+                    sending.len() <= REFILL_BELOW
                 }
-                changed = recorded.changed(), if room => {
+                changed = recorded.changed() => {
                     if changed.is_err() {
                         break;
                     }
+                    sending.len() < IN_FLIGHT_MAX
                 }
-                () = tokio::time::sleep(TICK), if room => {}
-            }
+                () = tokio::time::sleep(TICK) => sending.len() < IN_FLIGHT_MAX,
+            };
         }
         while sending.next().await.is_some() {}
         // Without a writer the service is about to end, and says why itself.

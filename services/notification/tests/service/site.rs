@@ -57,7 +57,7 @@ pub struct Site {
     keys: KeyRing,
     running: Running,
     now: Timestamp,
-    // Dropped last, in this order.
+    // Dropped last: the service and the feeds need them.
     _tasks: JoinSet<()>,
     nats: NatsServer,
     directory: TempDir,
@@ -93,7 +93,7 @@ impl Site {
         let robot = Robot::start(&mut tasks).await;
         let order = Feed::start(&bus, Service::Order, &mut tasks);
         let logistics = Feed::start(&bus, Service::Logistics, &mut tasks);
-        let (running, client) = Running::start(&directory, &nats, &robot, 1).await;
+        let (running, client) = Running::start(&directory, &nats, &robot).await;
         Self {
             client,
             robot,
@@ -215,13 +215,13 @@ impl Site {
         self.running.stop.cancel();
     }
 
-    /// Waits for the end of the service and starts it again on the same log;
-    /// records are read on from where they were read to.
+    /// Waits for the end of the service and starts it again on the same log,
+    /// whose records are then read from the first on.
     pub async fn start_again(&mut self) {
         let ended = tokio::time::timeout(PATIENCE, &mut self.running.task).await;
         let ended = ended.expect("an end in time").expect("no panic");
         ended.expect("a clean end");
-        let (running, client) = Running::start(&self.directory, &self.nats, &self.robot, 1).await;
+        let (running, client) = Running::start(&self.directory, &self.nats, &self.robot).await;
         self.running = running;
         self.client = client;
     }
@@ -239,7 +239,6 @@ impl Running {
         directory: &TempDir,
         nats: &NatsServer,
         robot: &Robot,
-        from_position: u64,
     ) -> (Self, NotificationServiceClient<Channel>) {
         let config = Config {
             service: ServiceOptions {
@@ -277,7 +276,7 @@ impl Running {
             .expect("a connection");
         let read = ReadRequest {
             partition: 0,
-            from_position,
+            from_position: 1,
             follow: true,
             limit: 0,
         };

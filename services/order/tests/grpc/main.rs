@@ -1,0 +1,15 @@
+//! The whole service on a real nats-server: what it refuses, and how it says
+//! so; what it answers again; what it tells of the past; what nobody may read.
+
+mod ask;
+mod desk;
+mod fields;
+mod follow;
+mod group_buys;
+mod hand_over;
+mod lists;
+mod logistics;
+mod past;
+mod repeats;
+mod secrets;
+mod unknown;
