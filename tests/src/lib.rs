@@ -181,7 +181,11 @@ impl Service {
             environment: environment
                 .into_iter()
                 .map(|(key, value)| (format!("BAOGONG_{key}"), value))
-                .chain(extra.iter().map(|(key, value)| ((*key).to_owned(), value.clone())))
+                .chain(
+                    extra
+                        .iter()
+                        .map(|(key, value)| ((*key).to_owned(), value.clone())),
+                )
                 .collect(),
             log: directory.join(format!("{name}.log")),
             child: None,

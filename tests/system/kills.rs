@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use system_tests::Suite;
 
 const KILLS_MIN: usize = 10;
-const HOUSEHOLDS: &str = "240";
+const HOUSEHOLDS: &str = "300";
 const SEED: &str = "3";
 
 fn begin(suite: &Suite, figures: &str) -> Child {
@@ -100,7 +100,7 @@ fn a_day_full_of_kills_ends_as_an_undisturbed_one() {
     let mut struck = Vec::new();
     while child.try_wait().expect("waited for").is_none() {
         // Random moments are the point here, not a way to wait.
-        std::thread::sleep(Duration::from_millis(rng.random_range(100..900)));
+        std::thread::sleep(Duration::from_millis(rng.random_range(50..500)));
         if child.try_wait().expect("waited for").is_none() {
             struck.push(strike(&mut suite, &mut rng));
             suite.wait_ready().expect("ready again");

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use decider::{Service, Timestamp};
+use decider::{Role, Service, Timestamp};
 use proto::{
     admin::v1::{
         AdvanceClockRequest, GetStatusRequest, GetStatusResponse,
@@ -17,7 +17,7 @@ use proto::{
     time::to_proto,
 };
 use tokio::time::Instant;
-use tonic::{Code, Response, Status, transport::Channel};
+use tonic::{Code, Request, Response, Status, metadata::MetadataValue, transport::Channel};
 
 use crate::suite::SuiteFile;
 
@@ -165,6 +165,19 @@ impl Suite {
             }
         }
     }
+}
+
+/// A request with who makes it.
+pub fn by<T>(role: Role, id: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let metadata = request.metadata_mut();
+    metadata.insert("baogong-role", MetadataValue::from_static(role.name()));
+    // Ids are codes, which are valid metadata; anything else is left out and
+    // the service then says that the actor is unnamed.
+    if let Ok(id) = id.parse() {
+        metadata.insert("baogong-actor", id);
+    }
+    request
 }
 
 fn heals(status: &Status) -> bool {

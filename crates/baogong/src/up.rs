@@ -172,7 +172,7 @@ async fn while_up(
             return Ok(verdict(&figures));
         }
         print_addresses(file, path);
-        print_example(file).await;
+        print_example(file, &arguments.data.join("suite.json")).await;
     } else {
         print_addresses(file, path);
     }
@@ -207,13 +207,25 @@ fn print_addresses(file: &SuiteFile, path: &Path) {
 }
 
 /// Commands to try, with an order that exists.
-async fn print_example(file: &SuiteFile) {
+async fn print_example(file: &SuiteFile, path: &Path) {
     let order = scenario::any_order(file).await.unwrap_or_default();
-    println!("Try:");
-    println!("  target/release/baogong audit replay {order}");
-    println!("  target/release/baogong audit verify");
-    println!("  target/release/baogong audit reconcile");
-    println!("  target/release/baogong scenario run zhichaka --households 50 --seed 7\n");
+    let program = std::env::args().next().unwrap_or_default();
+    // The commands look for the suite where `make run` keeps it.
+    let suite = if path == Path::new("data/suite.json") {
+        String::new()
+    } else {
+        format!(" --suite {}", path.display())
+    };
+    println!("Try, in another terminal:");
+    for command in [
+        format!("audit replay {order}"),
+        "audit verify".to_owned(),
+        "audit reconcile".to_owned(),
+        "scenario run zhichaka --households 50 --seed 7".to_owned(),
+    ] {
+        println!("  {program} {command}{suite}");
+    }
+    println!();
 }
 
 async fn start_nats(data: &Path, any_port: bool) -> anyhow::Result<NatsServer> {

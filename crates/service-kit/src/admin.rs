@@ -25,8 +25,9 @@ use crate::{
     status::{clock, retry, status},
 };
 
-/// Counts pieces of work that a service owes besides its timers.
-pub type PendingWork = Arc<dyn Fn() -> u64 + Send + Sync>;
+/// Counts pieces of work that a service owes besides its timers, for a
+/// partition.
+pub type PendingWork = Arc<dyn Fn(u32) -> u64 + Send + Sync>;
 
 pub struct Admin<D: Domain> {
     pub partitions: Partitions<D>,
@@ -48,7 +49,11 @@ impl<D: Domain> Admin<D> {
                 .collect();
             (machine.position(), cursors, D::next_due(machine.state()))
         });
-        let owed: u64 = self.pending.iter().map(|count| count()).sum();
+        let owed: u64 = self
+            .pending
+            .iter()
+            .map(|count| count(partition.number()))
+            .sum();
         PartitionStatus {
             partition: partition.number(),
             applied_position: applied.0,
@@ -108,8 +113,10 @@ impl<D: Domain<Foreign = AnyEvent>> AdminService for Admin<D> {
     }
 }
 
-/// Records sent in one message: far below gRPC's 4 MiB.
-const CHUNK: usize = 256;
+/// Records sent in one message. With the largest records that is 3.75 MiB,
+/// below the 4 MiB that gRPC clients accept by default.
+const CHUNK: usize = 64;
+const _: () = assert!(CHUNK * event_log::RECORD_BYTES_MAX < 4 * 1024 * 1024);
 /// A follower that takes nothing for so long is let go.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tonic::{Code, Request, Status};
 
 use crate::{
-    fields::Fields,
+    fields::{Fields, shown},
     page::Page,
     partition::{
         AsOf, Committed, Partition,
@@ -113,11 +113,16 @@ impl<D: Domain> Partitions<D> {
             && id
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
-        fields.check(
-            valid,
-            "request_id",
-            "1 to 64 characters of A-Z a-z 0-9 _ . : - are needed; a UUID is a good one",
-        );
+        if !valid {
+            fields.wrong(
+                "request_id",
+                format!(
+                    "is `{}`; 1 to 64 characters of A-Z a-z 0-9 _ . : - are needed, a UUID is a \
+                     good one",
+                    shown(id)
+                ),
+            );
+        }
         let actor = actor(&metadata, &mut fields);
         fields.finish(D::SERVICE)?;
         let (area, partition) = self.route(message.area())?;

@@ -198,8 +198,10 @@ impl Fields {
     }
 }
 
-/// What a caller sent, cut to what fits into a message.
-fn shown(value: &str) -> String {
+/// What a caller sent, cut to what fits into a message. Not for what may be
+/// personal.
+#[must_use]
+pub fn shown(value: &str) -> String {
     let mut shown: String = value.chars().take(40).collect();
     if shown.len() < value.len() {
         shown.push('…');

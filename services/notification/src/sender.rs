@@ -95,7 +95,10 @@ impl Sender {
     pub fn owed(&self) -> PendingWork {
         let partition = self.partition.clone();
         let in_flight = Arc::clone(&self.in_flight);
-        Arc::new(move || {
+        Arc::new(move |number| {
+            if number != partition.number() {
+                return 0;
+            }
             let now = partition.clock().now();
             let on_their_way: Vec<String> = lock(&in_flight).iter().cloned().collect();
             let owed = partition.peek(|machine| {
@@ -301,7 +304,7 @@ fn meta(send: &PendingSend, outcome: &str) -> RequestMeta {
         area: send.area.clone(),
         actor: Actor::system(Service::Notification.name()),
         if_revision: None,
-        correlation_id: send.notification_id.clone(),
+        correlation_id: send.correlation_id.clone(),
         traceparent: String::new(),
     }
 }

@@ -174,12 +174,22 @@ impl OrderService for Service {
             .iter()
             .map(|id| id.as_str().into())
             .collect();
-        let (remaining, _) = self
-            .partitions
-            .query(&look, |machine, area, _| {
-                machine.state().households_still_with(area, &from, &chosen)
-            })
-            .await?;
+        let count_left = move |state: &State, area: &decider::Area| {
+            state.households_still_with(area, &from, &chosen)
+        };
+        // The first answer again, although more were handed over since.
+        let (remaining, _) = if done.repeated {
+            let then = AsOf::Position(done.position);
+            self.partitions
+                .query_as_of(&look, then, move |machine, area, _| {
+                    count_left(machine.state(), area)
+                })
+                .await?
+        } else {
+            self.partitions
+                .query(&look, |machine, area, _| count_left(machine.state(), area))
+                .await?
+        };
         Ok(Response::new(pb::HandOverHouseholdsResponse {
             position: done.position.0,
             handed_over_households: count(done.records.len()),

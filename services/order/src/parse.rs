@@ -11,7 +11,7 @@ use proto::{
     },
     types::v1::{Door, Line, Need},
 };
-use service_kit::fields::Fields;
+use service_kit::fields::{Fields, shown};
 use tonic::Status;
 
 const SERVICE: Service = Service::Order;
@@ -110,11 +110,12 @@ pub fn open_group_buy(request: &OpenGroupBuyRequest) -> Result<Command, Status> 
     let mut seen = HashSet::new();
     for (n, offer) in request.offers.iter().enumerate() {
         fields.code(&format!("offers[{n}].product_id"), &offer.product_id);
-        fields.check(
-            seen.insert(&offer.product_id),
-            &format!("offers[{n}].product_id"),
-            "is offered twice",
-        );
+        if !seen.insert(&offer.product_id) {
+            fields.wrong(
+                format!("offers[{n}].product_id"),
+                format!("`{}` is offered twice", shown(&offer.product_id)),
+            );
+        }
         fields.number(
             &format!("offers[{n}].price_fen"),
             offer.price_fen,
@@ -235,11 +236,15 @@ fn lines(fields: &mut Fields, lines: &[Line]) {
             line.quantity_units,
             1..=LINE_UNITS_MAX,
         );
-        fields.check(
-            seen.insert(&line.product_id),
-            &format!("lines[{n}].product_id"),
-            "is named twice; add the quantities",
-        );
+        if !seen.insert(&line.product_id) {
+            fields.wrong(
+                format!("lines[{n}].product_id"),
+                format!(
+                    "`{}` is named twice; add the quantities",
+                    shown(&line.product_id)
+                ),
+            );
+        }
     }
 }
 
@@ -289,7 +294,10 @@ fn language(fields: &mut Fields, language: &str) -> String {
         "" => "zh".to_owned(),
         "zh" | "en" => language.to_owned(),
         _ => {
-            fields.wrong("language", "must be zh or en");
+            fields.wrong(
+                "language",
+                format!("is `{}`; zh or en are possible", shown(language)),
+            );
             String::new()
         }
     }

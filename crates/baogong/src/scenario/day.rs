@@ -12,7 +12,7 @@ mod telling;
 use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::Context;
-use decider::Timestamp;
+use decider::{Role, Timestamp};
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use proto::logistics::v1::{GetCheckpointRequest, RegisterCheckpointRequest};
@@ -22,8 +22,10 @@ use super::{
     figures::{Figures, Totals},
     world::{AREA, World},
 };
-use crate::client::{Suite, positions};
+use crate::client::{Suite, by, positions};
 
+/// Who runs the suite in the town.
+const OFFICE: &str = "town-office";
 /// Calls under way at the same time.
 const PARALLEL: usize = 64;
 /// Nangqian's clock: UTC+8.
@@ -272,7 +274,12 @@ impl Day {
             communities: vec![self.world.community.clone()],
         };
         self.suite
-            .call(async |mut suite| suite.logistics.register_checkpoint(request.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .logistics
+                    .register_checkpoint(by(Role::Operator, OFFICE, request.clone()))
+                    .await
+            })
             .await
             .map(|_| ())
     }

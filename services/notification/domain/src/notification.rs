@@ -44,6 +44,8 @@ pub struct Notification {
     pub requested: Timestamp,
     pub updated: Timestamp,
     pub revision: Revision,
+    /// Of the record that asked for it.
+    pub correlation_id: String,
     pub(crate) send_at: Option<Timestamp>,
     pub(crate) climb_at: Option<Timestamp>,
 }
@@ -231,6 +233,7 @@ fn requested(
         requested: record.recorded,
         updated: record.recorded,
         revision: record.revision,
+        correlation_id: record.correlation_id.clone(),
         send_at: (rung == Rung::Message).then_some(record.recorded),
         climb_at: None,
     });

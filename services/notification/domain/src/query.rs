@@ -52,6 +52,8 @@ pub struct PendingSend {
     pub kind: Kind,
     pub language: Language,
     pub parameters: Vec<Parameter>,
+    /// Of the record that asked for it; the outcome carries it on.
+    pub correlation_id: String,
     /// To be given back with the outcome; with the id it names the attempt,
     /// also after a crash between sending and recording.
     pub attempt: i32,
@@ -123,6 +125,7 @@ impl State {
                 kind: n.kind,
                 language: n.language,
                 parameters: n.parameters.clone(),
+                correlation_id: n.correlation_id.clone(),
                 attempt: n.attempts.saturating_add(1),
                 contact: self.contact(&n.household_id).and_then(|c| c.sealed.clone()),
             })

@@ -215,18 +215,15 @@ fn describe_contact(contact: &Contact) -> String {
 }
 
 fn describe_notification(n: &Notification) -> String {
-    let mut line = format!(
-        "{} of order {} for household {}: {}",
-        n.kind,
-        or_none(&n.order_id),
-        n.household_id,
-        n.phase
-    );
+    let mut line = n.phase.to_string();
     if let Some(evidence) = n.evidence {
         line += &format!(" by {evidence}");
     }
     line + &format!(
-        ", cadre {}, attempts {}, revision {}",
+        ": {} of order {} for household {}, cadre {}, attempts {}, revision {}",
+        n.kind,
+        or_none(&n.order_id),
+        n.household_id,
         or_none(&n.cadre_id),
         n.attempts,
         n.revision

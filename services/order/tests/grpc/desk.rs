@@ -79,7 +79,10 @@ impl Desk {
     }
 
     pub async fn register(&mut self, household_id: &str) {
-        ok(self.client.register_household(ask::register(household_id)).await);
+        ok(self
+            .client
+            .register_household(ask::register(household_id))
+            .await);
     }
 
     /// A clean end.
@@ -113,7 +116,10 @@ impl Desk {
 
     /// Sets the test clock so many minutes after [`START`].
     pub async fn advance_to_minute(&mut self, minute: i64) {
-        ok(self.admin.advance_clock(to(START.plus_minutes(minute))).await);
+        ok(self
+            .admin
+            .advance_clock(to(START.plus_minutes(minute)))
+            .await);
     }
 
     /// Waits for a record of the service's log, the oldest that `pick` wants.
@@ -148,10 +154,7 @@ impl Drop for Desk {
     }
 }
 
-async fn run(
-    config: Config,
-    pub stop: CancellationToken,
-) -> (Channel, JoinHandle<anyhow::Result<()>>) {
+async fn run(config: Config, stop: CancellationToken) -> (Channel, JoinHandle<anyhow::Result<()>>) {
     let (ready, is_ready) = oneshot::channel();
     let task = tokio::spawn(order::run(config, Some(ready), stop));
     let Ok(Addresses { grpc, .. }) = is_ready.await else {
@@ -219,7 +222,11 @@ pub fn refused<T: Debug>(answer: Result<Response<T>, Status>) -> Refused {
         code: status.code(),
         reason: info.reason.clone(),
         message: status.message().to_owned(),
-        fields: violations.into_iter().flatten().map(|v| v.field.clone()).collect(),
+        fields: violations
+            .into_iter()
+            .flatten()
+            .map(|v| v.field.clone())
+            .collect(),
         retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
     }
 }
@@ -230,7 +237,10 @@ impl Refused {
     pub fn is(&self, code: Code, reason: &str, named: &[&str]) {
         assert_eq!((self.code, &*self.reason), (code, reason), "{self:?}");
         for name in named {
-            assert!(self.message.contains(name), "`{name}` is not named: {self:?}");
+            assert!(
+                self.message.contains(name),
+                "`{name}` is not named: {self:?}"
+            );
         }
     }
 

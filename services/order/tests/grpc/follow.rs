@@ -52,7 +52,10 @@ async fn a_follower_resumes_from_a_position_and_gets_what_is_recorded_later() {
     let mut desk = Desk::with_households(&["H1", "H2"]).await;
     let mut log = desk.log.clone();
     let mut parts = ok(log.read(read(2, true, 0)).await);
-    assert_eq!(next(&mut parts, 1).await, [record(2, "HouseholdRegistered")]);
+    assert_eq!(
+        next(&mut parts, 1).await,
+        [record(2, "HouseholdRegistered")]
+    );
     ok(desk.client.place_order(ask::place("r1", "H1")).await);
     assert_eq!(
         next(&mut parts, 2).await,
@@ -62,12 +65,17 @@ async fn a_follower_resumes_from_a_position_and_gets_what_is_recorded_later() {
     // The service goes away, and comes back.
     desk.stop.cancel();
     let gone = tokio::time::timeout(Duration::from_secs(60), parts.message()).await;
-    let gone = gone.expect("told in time").expect_err("the end of this life");
+    let gone = gone
+        .expect("told in time")
+        .expect_err("the end of this life");
     assert_eq!(gone.code(), Code::Unavailable, "{gone:?}");
     desk.start_again().await;
     let mut parts = ok(desk.log.read(read(5, true, 0)).await);
     desk.register("H3").await;
-    assert_eq!(next(&mut parts, 1).await, [record(5, "HouseholdRegistered")]);
+    assert_eq!(
+        next(&mut parts, 1).await,
+        [record(5, "HouseholdRegistered")]
+    );
 }
 
 #[tokio::test]

@@ -29,7 +29,12 @@ async fn a_closed_group_buy_says_since_when_and_what_to_do_instead() {
     late.is(
         Code::FailedPrecondition,
         "GROUP_BUY_CLOSED",
-        &[&id, "SUCCEEDED", "2022-09-02T02:00:00Z", "order by telephone"],
+        &[
+            &id,
+            "SUCCEEDED",
+            "2022-09-02T02:00:00Z",
+            "order by telephone",
+        ],
     );
     let get = GetGroupBuyRequest {
         area: AREA.into(),
@@ -54,7 +59,11 @@ async fn the_organizer_and_the_cap_close_it_too() {
     let closed = ok(desk.client.close_group_buy(close).await);
     assert_eq!(closed.state(), GroupBuyState::Failed);
     let late = refused(desk.client.place_order(ask::join("r1", "H1", &id)).await);
-    late.is(Code::FailedPrecondition, "GROUP_BUY_CLOSED", &[&id, "FAILED"]);
+    late.is(
+        Code::FailedPrecondition,
+        "GROUP_BUY_CLOSED",
+        &[&id, "FAILED"],
+    );
 
     let capped = OpenGroupBuyRequest {
         cap_households: 1,
@@ -63,7 +72,11 @@ async fn the_organizer_and_the_cap_close_it_too() {
     let id = open(&mut desk, capped).await;
     ok(desk.client.place_order(ask::join("r2", "H1", &id)).await);
     let late = refused(desk.client.place_order(ask::join("r3", "H2", &id)).await);
-    late.is(Code::FailedPrecondition, "GROUP_BUY_CLOSED", &[&id, "SUCCEEDED"]);
+    late.is(
+        Code::FailedPrecondition,
+        "GROUP_BUY_CLOSED",
+        &[&id, "SUCCEEDED"],
+    );
 }
 
 #[tokio::test]
@@ -120,10 +133,18 @@ async fn an_order_keeps_to_what_is_offered_and_to_its_limit() {
         &["11 units of pork", "limit of 10", &id],
     );
     let other = refused(place("r2", "flour", 1).await);
-    other.is(Code::InvalidArgument, "PRODUCT_NOT_OFFERED", &["flour", &id]);
+    other.is(
+        Code::InvalidArgument,
+        "PRODUCT_NOT_OFFERED",
+        &["flour", &id],
+    );
     let order_id = ok(place("r3", "pork", 10).await).order_id;
     let twice = refused(place("r4", "pork", 1).await);
-    twice.is(Code::AlreadyExists, "ALREADY_JOINED", &["H1", &id, &order_id]);
+    twice.is(
+        Code::AlreadyExists,
+        "ALREADY_JOINED",
+        &["H1", &id, &order_id],
+    );
 }
 
 #[tokio::test]

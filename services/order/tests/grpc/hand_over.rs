@@ -32,10 +32,16 @@ async fn some_or_all_of_a_cadres_households_are_handed_over() {
     assert_eq!(with(&mut desk, CADRE).await, ["H1", "H3"]);
     assert_eq!(with(&mut desk, "cadre-2").await, ["H2"]);
 
-    let all = ok(desk.client.hand_over_households(ask::hand_over("r2", "cadre-3")).await);
+    let all = ok(desk
+        .client
+        .hand_over_households(ask::hand_over("r2", "cadre-3"))
+        .await);
     assert_eq!(counts(&all), (2, 0));
     assert_eq!(with(&mut desk, "cadre-3").await, ["H1", "H3"]);
-    let nobody = ok(desk.client.hand_over_households(ask::hand_over("r3", "cadre-3")).await);
+    let nobody = ok(desk
+        .client
+        .hand_over_households(ask::hand_over("r3", "cadre-3"))
+        .await);
     assert_eq!(counts(&nobody), (0, 0));
 }
 
@@ -62,7 +68,11 @@ async fn many_are_handed_over_by_asking_again_and_a_repeat_tells_the_same() {
 #[tokio::test]
 async fn what_cannot_be_handed_over_is_named() {
     let mut desk = Desk::with_households(&["H1"]).await;
-    let same = refused(desk.client.hand_over_households(ask::hand_over("r1", CADRE)).await);
+    let same = refused(
+        desk.client
+            .hand_over_households(ask::hand_over("r1", CADRE))
+            .await,
+    );
     same.is(Code::InvalidArgument, "SAME_CADRE", &[CADRE]);
     let mut others = ask::hand_over("r2", "cadre-2");
     others.from_cadre_id = "cadre-9".into();

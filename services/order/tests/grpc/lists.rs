@@ -84,7 +84,9 @@ async fn a_token_is_good_for_the_list_and_the_filters_that_gave_it() {
         with(|r| "zhichaka".clone_into(&mut r.community)),
         with(|r| CADRE.clone_into(&mut r.cadre_id)),
     ];
-    for token in [&foreign, cut, &again, "nonsense", "====", "\u{0}", "中", "AAAA"] {
+    for token in [
+        &foreign, cut, &again, "nonsense", "====", "\u{0}", "中", "AAAA",
+    ] {
         wrong.push(households(1, token));
     }
     for request in wrong {

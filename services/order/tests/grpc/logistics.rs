@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bus::{Relay, StreamName};
-use decider::{
-    Actor, Area, Cause, EventSet, Recorded, Revision, Service, Timestamp, spec::START,
-};
+use decider::{Actor, Area, Cause, EventSet, Recorded, Revision, Service, Timestamp, spec::START};
 use event_log::{EventLog, MemoryLog, Unit};
 use proto::{
     LogisticsEvent, OrderEvent,
@@ -53,9 +51,7 @@ impl Logistics {
             ..DoorLeft::default()
         });
         desk.recorded(|record| match &record.event {
-            OrderEvent::OrderDelivered(event) if event.order_id == order_id => {
-                Some(record.clone())
-            }
+            OrderEvent::OrderDelivered(event) if event.order_id == order_id => Some(record.clone()),
             _ => None,
         })
         .await

@@ -62,8 +62,14 @@ async fn nothing_personal_lies_in_clear_in_the_log_or_in_the_stream() {
         people: 4,
         ..registered
     };
-    desk.client.register_household(other).await.expect_err("reused");
-    let placed = ok(desk.client.place_order(ask::place("place", HOUSEHOLD)).await);
+    desk.client
+        .register_household(other)
+        .await
+        .expect_err("reused");
+    let placed = ok(desk
+        .client
+        .place_order(ask::place("place", HOUSEHOLD))
+        .await);
 
     // In the stream, too, before everything is stopped.
     let bus = desk.bus().await;

@@ -18,7 +18,11 @@ async fn an_unknown_household_is_named() {
     let unknown = (Code::NotFound, "HOUSEHOLD_UNKNOWN");
     let placed = refused(client.place_order(ask::place("r1", "H404")).await);
     placed.is(unknown.0, unknown.1, &["H404", AREA, "register it"]);
-    let updated = refused(client.update_household(ask::update("r2", "H404", &[])).await);
+    let updated = refused(
+        client
+            .update_household(ask::update("r2", "H404", &[]))
+            .await,
+    );
     updated.is(unknown.0, unknown.1, &["H404", AREA]);
     let mut chosen = ask::hand_over("r3", "cadre-2");
     chosen.household_ids = vec!["H404".into()];
@@ -90,5 +94,9 @@ async fn a_household_id_is_taken_once() {
         ..ask::register("H1")
     };
     let refusal = refused(desk.client.register_household(other).await);
-    refusal.is(Code::AlreadyExists, "HOUSEHOLD_EXISTS", &["H1", "another id"]);
+    refusal.is(
+        Code::AlreadyExists,
+        "HOUSEHOLD_EXISTS",
+        &["H1", "another id"],
+    );
 }

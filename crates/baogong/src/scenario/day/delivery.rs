@@ -1,5 +1,7 @@
 //! Afternoon: wave after wave of trips from the checkpoint to the doors.
 
+use crate::client::by;
+use decider::Role;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{
@@ -12,7 +14,7 @@ use proto::{
 };
 use tonic::Status;
 
-use super::{Day, refused};
+use super::{Day, OFFICE, refused};
 
 /// Minutes of the day: the first wave, and how far waves are apart. More than
 /// the ladder's half hour, so that each wave sees who did not answer the last.
@@ -96,7 +98,12 @@ impl Day {
             checkpoint_id: self.world.checkpoint.clone(),
         };
         self.suite
-            .call(async |mut suite| suite.logistics.plan_runs(request.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .logistics
+                    .plan_runs(by(Role::Dispatcher, OFFICE, request.clone()))
+                    .await
+            })
             .await
     }
 
@@ -111,7 +118,12 @@ impl Day {
             reason: "fever".to_owned(),
         };
         self.suite
-            .call(async |mut suite| suite.logistics.record_absence(request.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .logistics
+                    .record_absence(by(Role::Dispatcher, OFFICE, request.clone()))
+                    .await
+            })
             .await
             .map(|_| ())
     }
@@ -146,7 +158,12 @@ impl Day {
             run_id: run.run_id.clone(),
         };
         self.suite
-            .call(async |mut suite| suite.logistics.start_run(start.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .logistics
+                    .start_run(by(Role::Member, &run.member_id, start.clone()))
+                    .await
+            })
             .await?;
         let mut delivered = Vec::new();
         let mut entrances = BTreeMap::new();
@@ -175,7 +192,12 @@ impl Day {
                 done_by: run.member_id.clone(),
             };
             self.suite
-                .call(async |mut suite| suite.logistics.disinfect_entrance(request.clone()).await)
+                .call(async |mut suite| {
+                    suite
+                        .logistics
+                        .disinfect_entrance(by(Role::Member, &run.member_id, request.clone()))
+                        .await
+                })
                 .await?;
         }
         let complete = CompleteRunRequest {
@@ -184,7 +206,12 @@ impl Day {
             run_id: run.run_id.clone(),
         };
         self.suite
-            .call(async |mut suite| suite.logistics.complete_run(complete.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .logistics
+                    .complete_run(by(Role::Member, &run.member_id, complete.clone()))
+                    .await
+            })
             .await?;
         Ok(delivered)
     }
@@ -198,7 +225,12 @@ impl Day {
             order_id: stop.order_id.clone(),
         };
         self.suite
-            .call(async |mut suite| suite.logistics.place_goods(place.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .logistics
+                    .place_goods(by(Role::Member, &run.member_id, place.clone()))
+                    .await
+            })
             .await?;
         let leave = LeaveDoorRequest {
             request_id: self.request_id("leave", &stop.order_id),
@@ -207,7 +239,12 @@ impl Day {
             order_id: stop.order_id.clone(),
         };
         self.suite
-            .call(async |mut suite| suite.logistics.leave_door(leave.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .logistics
+                    .leave_door(by(Role::Member, &run.member_id, leave.clone()))
+                    .await
+            })
             .await
             .map(|_| ())
     }
@@ -222,7 +259,12 @@ impl Day {
             note: "no such door number on the landing".to_owned(),
         };
         self.suite
-            .call(async |mut suite| suite.logistics.fail_attempt(request.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .logistics
+                    .fail_attempt(by(Role::Member, &run.member_id, request.clone()))
+                    .await
+            })
             .await
             .map(|_| ())
     }

@@ -1,5 +1,7 @@
 //! Noon: what is missing is bought, picked, loaded, handed over, disinfected.
 
+use crate::client::by;
+use decider::Role;
 use std::collections::BTreeMap;
 
 use proto::{
@@ -72,7 +74,12 @@ impl Day {
             location: "depot".to_owned(),
         };
         self.suite
-            .call(async |mut suite| suite.inventory.receive_lot(request.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .inventory
+                    .receive_lot(by(Role::Dispatcher, PROCUREMENT, request.clone()))
+                    .await
+            })
             .await
             .map(|_| ())
     }
@@ -87,7 +94,12 @@ impl Day {
                 order_ids: orders.to_vec(),
             };
             self.suite
-                .call(async |mut suite| suite.inventory.pick_orders(request.clone()).await)
+                .call(async |mut suite| {
+                    suite
+                        .inventory
+                        .pick_orders(by(Role::Dispatcher, PROCUREMENT, request.clone()))
+                        .await
+                })
                 .await
         })
         .await?;
@@ -104,7 +116,12 @@ impl Day {
                 custodian_id: PROCUREMENT.to_owned(),
             };
             self.suite
-                .call(async |mut suite| suite.inventory.dispatch_orders(request.clone()).await)
+                .call(async |mut suite| {
+                    suite
+                        .inventory
+                        .dispatch_orders(by(Role::Dispatcher, PROCUREMENT, request.clone()))
+                        .await
+                })
                 .await
         })
         .await?;
@@ -187,7 +204,12 @@ impl Day {
                 parcels: parcels.to_vec(),
             };
             self.suite
-                .call(async |mut suite| suite.logistics.receive_parcels(request.clone()).await)
+                .call(async |mut suite| {
+                    suite
+                        .logistics
+                        .receive_parcels(by(Role::Keeper, &request.keeper_id, request.clone()))
+                        .await
+                })
                 .await
         })
         .await?;
@@ -207,7 +229,12 @@ impl Day {
                 done_by: self.world.member(0),
             };
             self.suite
-                .call(async |mut suite| suite.logistics.disinfect_parcels(request.clone()).await)
+                .call(async |mut suite| {
+                    suite
+                        .logistics
+                        .disinfect_parcels(by(Role::Member, &request.done_by, request.clone()))
+                        .await
+                })
                 .await
         })
         .await?;

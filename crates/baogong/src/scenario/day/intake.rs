@@ -1,5 +1,7 @@
 //! Morning: the contingency, the team, the households, their orders.
 
+use crate::client::by;
+use decider::Role;
 use std::collections::BTreeMap;
 
 use proto::{
@@ -14,7 +16,7 @@ use proto::{
 };
 use tonic::{Code, Status};
 
-use super::{Day, refused};
+use super::{Day, OFFICE, refused};
 use crate::scenario::world::{GRIDS, Household, MEMBER_CAPACITY_GRAMS, MEMBERS, SET, World};
 
 /// Shifts of the day: post, first and last hour.
@@ -63,7 +65,12 @@ impl Day {
             reason: "静态管理 / static management".to_owned(),
         };
         self.suite
-            .call(async |mut suite| suite.order.activate_contingency(request.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .order
+                    .activate_contingency(by(Role::Operator, OFFICE, request.clone()))
+                    .await
+            })
             .await
             .map(|_| ())
     }
@@ -85,7 +92,12 @@ impl Day {
                 };
                 let defined = self
                     .suite
-                    .call(async |mut suite| suite.inventory.define_product(request.clone()).await)
+                    .call(async |mut suite| {
+                        suite
+                            .inventory
+                            .define_product(by(Role::Operator, OFFICE, request.clone()))
+                            .await
+                    })
                     .await;
                 match defined {
                     // Another rehearsal defined it.
@@ -109,7 +121,12 @@ impl Day {
                 leader: n == 0,
             };
             self.suite
-                .call(async |mut suite| suite.logistics.register_member(request.clone()).await)
+                .call(async |mut suite| {
+                    suite
+                        .logistics
+                        .register_member(by(Role::Operator, OFFICE, request.clone()))
+                        .await
+                })
                 .await?;
             for (post, from, to) in SHIFTS {
                 let request = AssignShiftRequest {
@@ -122,7 +139,12 @@ impl Day {
                     ends_time: Some(to_proto(self.at(to * 60))),
                 };
                 self.suite
-                    .call(async |mut suite| suite.logistics.assign_shift(request.clone()).await)
+                    .call(async |mut suite| {
+                        suite
+                            .logistics
+                            .assign_shift(by(Role::Operator, OFFICE, request.clone()))
+                            .await
+                    })
                     .await?;
             }
             Ok(())
@@ -144,7 +166,12 @@ impl Day {
             people: household.people,
         };
         self.suite
-            .call(async |mut suite| suite.order.register_household(request.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .order
+                    .register_household(by(Role::Cadre, &household.cadre, request.clone()))
+                    .await
+            })
             .await
             .map(|_| ())
     }
@@ -191,7 +218,12 @@ impl Day {
         };
         let opened = self
             .suite
-            .call(async |mut suite| suite.order.open_group_buy(request.clone()).await)
+            .call(async |mut suite| {
+                suite
+                    .order
+                    .open_group_buy(by(Role::Resident, &request.organizer_id, request.clone()))
+                    .await
+            })
             .await?;
         Ok(opened.group_buy_id)
     }
@@ -230,7 +262,14 @@ impl Day {
             },
         };
         self.suite
-            .call(async |mut suite| suite.order.place_order(request.clone()).await)
+            .call(async |mut suite| {
+                let request = if joined.is_some() {
+                    by(Role::Resident, &household.id, request.clone())
+                } else {
+                    by(Role::Member, &request.placed_by, request.clone())
+                };
+                suite.order.place_order(request).await
+            })
             .await
             .map(|_| ())
     }

@@ -1,6 +1,8 @@
 //! The households answer, or somebody telephones, or their cadre goes; and in
 //! the evening everything is counted.
 
+use crate::client::by;
+use decider::Role;
 use std::collections::BTreeMap;
 
 use proto::{
@@ -11,6 +13,7 @@ use proto::{
         acknowledge_notification_request::Target,
     },
     order::v1::{GetCoverageRequest, ListOrdersRequest, Order, OrderState},
+    types::v1::Door,
 };
 use tonic::Status;
 
@@ -30,27 +33,21 @@ const FIRST_ROUND: i64 = 20 * 60 + 55;
 impl Day {
     /// Households that answer by themselves do so at once.
     pub(super) async fn acknowledge(&self, delivered: &[Stop]) -> anyhow::Result<()> {
-        let answers: BTreeMap<_, _> = self
+        let households: BTreeMap<_, _> = self
             .world
             .households
             .iter()
-            .map(|household| (door_key(household), household.answer))
+            .filter(|household| household.answer == Answer::Receipt)
+            .map(|household| (door_key(&household.door), household))
             .collect();
-        let willing: Vec<&Stop> = delivered
+        let willing: Vec<(&Stop, &Household)> = delivered
             .iter()
-            .filter(|stop| {
-                let key = stop.door.as_ref().map(|door| {
-                    (
-                        door.grid.as_str(),
-                        door.building.as_str(),
-                        door.entrance.as_str(),
-                        door.door.as_str(),
-                    )
-                });
-                key.is_some_and(|key| answers.get(&key) == Some(&Answer::Receipt))
+            .filter_map(|stop| {
+                let household = households.get(&door_key(stop.door.as_ref()?))?;
+                Some((stop, *household))
             })
             .collect();
-        self.each("", willing, async |stop| {
+        self.each("", willing, async |(stop, household)| {
             let request = AcknowledgeNotificationRequest {
                 request_id: self.request_id("receipt", &stop.order_id),
                 area: self.area(),
@@ -60,7 +57,11 @@ impl Day {
                 .call(async |mut suite| {
                     suite
                         .notification
-                        .acknowledge_notification(request.clone())
+                        .acknowledge_notification(by(
+                            Role::Resident,
+                            &household.id,
+                            request.clone(),
+                        ))
                         .await
                 })
                 .await
@@ -97,7 +98,10 @@ impl Day {
             };
             self.suite
                 .call(async |mut suite| {
-                    suite.notification.complete_call_task(request.clone()).await
+                    suite
+                        .notification
+                        .complete_call_task(by(Role::Member, &request.done_by, request.clone()))
+                        .await
                 })
                 .await
         })
@@ -114,7 +118,12 @@ impl Day {
                 note: "goods taken in together".to_owned(),
             };
             self.suite
-                .call(async |mut suite| suite.notification.complete_visit(request.clone()).await)
+                .call(async |mut suite| {
+                    suite
+                        .notification
+                        .complete_visit(by(Role::Cadre, &visit.cadre_id, request.clone()))
+                        .await
+                })
                 .await
         })
         .await?;
@@ -311,7 +320,6 @@ impl Day {
     }
 }
 
-fn door_key(household: &Household) -> (&str, &str, &str, &str) {
-    let door = &household.door;
+fn door_key(door: &Door) -> (&str, &str, &str, &str) {
     (&door.grid, &door.building, &door.entrance, &door.door)
 }
