@@ -10,6 +10,7 @@ use decider::{Rejected, Service};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::fields::Fields;
 use crate::partition::{ClockError, QueryError, SubmitError, machine::Refusal};
 
 /// When a caller may come back after a full queue.
@@ -41,8 +42,15 @@ pub fn retry(service: Service, code: Code, reason: &str, message: impl Into<Stri
     Status::with_error_details(code, message, details)
 }
 
+/// What was asked for is not there; or `id` could be of nothing at all, which
+/// is the request's fault and names its `field`.
 #[must_use]
-pub fn not_found(service: Service, what: &str, id: &str) -> Status {
+pub fn not_found(service: Service, what: &str, field: &str, id: &str) -> Status {
+    let mut fields = Fields::new();
+    fields.code(field, id);
+    if let Err(malformed) = fields.finish(service) {
+        return malformed;
+    }
     status(
         service,
         Code::NotFound,

@@ -17,7 +17,9 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use serde::{Deserialize, Serialize};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,15 +90,19 @@ pub fn init(options: &TelemetryOptions, process: &str) -> Result<Guard, Telemetr
     let lines = match options.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
-    };
+    }
+    .with_filter(filter);
     let provider = tracer(options, process)?;
-    let traces = provider
-        .as_ref()
-        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("baogong")));
+    // A filter of its own: fewer log lines must not mean fewer spans. Only
+    // Baogong's spans, or the exporter's own calls would be traced for ever.
+    let traces = provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("baogong"))
+            .with_filter(Targets::new().with_target("service_kit", tracing::Level::INFO))
+    });
     EXPORTING.store(provider.is_some(), Ordering::SeqCst);
     // A second call in a process (tests) keeps the first subscriber.
     let _ = tracing_subscriber::registry()
-        .with(filter)
         .with(traces)
         .with(lines)
         .try_init();

@@ -92,7 +92,7 @@ impl InventoryService for Service {
                 machine.state().lot(area, &lot_id).map(query::lot)
             })
             .await?;
-        let lot = found.ok_or_else(|| not_found(SERVICE, "lot", &lot_id))?;
+        let lot = found.ok_or_else(|| not_found(SERVICE, "lot", "lot_id", &lot_id))?;
         Ok(Response::new(pb::GetLotResponse {
             as_of_position: position.0,
             lot: Some(lot),
@@ -228,7 +228,7 @@ impl InventoryService for Service {
                 machine.state().demand(area, &order_id).map(query::demand)
             })
             .await?;
-        let demand = found.ok_or_else(|| not_found(SERVICE, "demand", &order_id))?;
+        let demand = found.ok_or_else(|| not_found(SERVICE, "demand", "order_id", &order_id))?;
         Ok(Response::new(pb::GetDemandResponse {
             as_of_position: position.0,
             demand: Some(demand),

@@ -78,7 +78,8 @@ impl LogisticsService for Service {
                 query::checkpoint(machine.state(), area, id)
             })
             .await?;
-        let mut answer = found.ok_or_else(|| not_found(SERVICE, "checkpoint", id))?;
+        let mut answer =
+            found.ok_or_else(|| not_found(SERVICE, "checkpoint", "checkpoint_id", id))?;
         answer.as_of_position = position.0;
         Ok(Response::new(answer))
     }
@@ -180,7 +181,7 @@ impl LogisticsService for Service {
                 Some(parcel.to_message())
             })
             .await?;
-        let parcel = found.ok_or_else(|| not_found(SERVICE, "parcel", id))?;
+        let parcel = found.ok_or_else(|| not_found(SERVICE, "parcel", "order_id", id))?;
         Ok(Response::new(pb::GetParcelResponse {
             as_of_position: position.0,
             parcel: Some(parcel),
@@ -351,7 +352,7 @@ impl LogisticsService for Service {
                 Some(run.to_message())
             })
             .await?;
-        let run = found.ok_or_else(|| not_found(SERVICE, "run", id))?;
+        let run = found.ok_or_else(|| not_found(SERVICE, "run", "run_id", id))?;
         Ok(Response::new(pb::GetRunResponse {
             as_of_position: position.0,
             run: Some(run),

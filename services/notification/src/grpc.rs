@@ -43,7 +43,7 @@ impl Service {
                     .map(|found| found.notification_id.to_string())
             })
             .await?;
-        found.ok_or_else(|| not_found(SERVICE, "notification of order", order_id))
+        found.ok_or_else(|| not_found(SERVICE, "notification of order", "order_id", order_id))
     }
 }
 
@@ -112,8 +112,14 @@ impl NotificationService for Service {
                     .map(query::notification)
             })
             .await?;
-        let notification =
-            found.ok_or_else(|| not_found(SERVICE, "notification", &message.notification_id))?;
+        let notification = found.ok_or_else(|| {
+            not_found(
+                SERVICE,
+                "notification",
+                "notification_id",
+                &message.notification_id,
+            )
+        })?;
         Ok(Response::new(pb::GetNotificationResponse {
             as_of_position: position.0,
             notification: Some(notification),

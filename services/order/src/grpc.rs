@@ -8,7 +8,7 @@ use prost::Message;
 use proto::{
     OrderEvent,
     order::v1::{self as pb, GroupBuyState, OrderState, order_service_server::OrderService},
-    time::{from_proto, to_proto},
+    time::to_proto,
     types::v1::Sealed,
 };
 use service_kit::{
@@ -150,9 +150,30 @@ impl OrderService for Service {
             needs: given.needs,
         };
         let done = call.run(command).await?;
+        let revision = match done.records.last() {
+            Some(record) => record.revision.0,
+            // Nothing had to change.
+            None => {
+                let look = pb::GetHouseholdRequest {
+                    area: message.area.clone(),
+                    min_position: done.position.0,
+                    household_id: String::new(),
+                };
+                let (revision, _) = self
+                    .partitions
+                    .query(&look, |machine, area, _| {
+                        machine
+                            .state()
+                            .household(area, &message.household_id)
+                            .map_or(0, |household| household.revision.0)
+                    })
+                    .await?;
+                revision
+            }
+        };
         Ok(Response::new(pb::UpdateHouseholdResponse {
             position: done.position.0,
-            revision: done.records.last().map_or(0, |record| record.revision.0),
+            revision,
         }))
     }
 
@@ -210,8 +231,9 @@ impl OrderService for Service {
                 Some(query::household(state, household))
             })
             .await?;
-        let household =
-            found.ok_or_else(|| not_found(SERVICE, "household", &message.household_id))?;
+        let household = found.ok_or_else(|| {
+            not_found(SERVICE, "household", "household_id", &message.household_id)
+        })?;
         Ok(Response::new(pb::GetHouseholdResponse {
             as_of_position: position.0,
             household: Some(household),
@@ -304,8 +326,9 @@ impl OrderService for Service {
                     .map(query::group_buy)
             })
             .await?;
-        let group_buy =
-            found.ok_or_else(|| not_found(SERVICE, "group buy", &message.group_buy_id))?;
+        let group_buy = found.ok_or_else(|| {
+            not_found(SERVICE, "group buy", "group_buy_id", &message.group_buy_id)
+        })?;
         Ok(Response::new(pb::GetGroupBuyResponse {
             as_of_position: position.0,
             group_buy: Some(group_buy),
@@ -388,7 +411,8 @@ impl OrderService for Service {
                     .map(query::order)
             })
             .await?;
-        let order = found.ok_or_else(|| not_found(SERVICE, "order", &message.order_id))?;
+        let order =
+            found.ok_or_else(|| not_found(SERVICE, "order", "order_id", &message.order_id))?;
         Ok(Response::new(pb::GetOrderResponse {
             as_of_position: position.0,
             order: Some(order),
@@ -435,10 +459,11 @@ impl OrderService for Service {
     ) -> Answer<pb::GetCoverageResponse> {
         use pb::get_coverage_request::AsOf as Asked;
         let message = request.get_ref();
-        let moment = message.as_of.map(|asked| match asked {
-            Asked::Position(position) => AsOf::Position(Position(position)),
-            Asked::Time(time) => AsOf::Time(from_proto(&time)),
-        });
+        let moment = match message.as_of {
+            None => None,
+            Some(Asked::Position(position)) => Some(AsOf::Position(Position(position))),
+            Some(Asked::Time(time)) => Some(as_of_time(&time)?),
+        };
         let look = |state: &State, area: &decider::Area| query::coverage(&state.coverage(area));
         let ((total, rows, time), position) = match moment {
             None => {
@@ -472,10 +497,11 @@ impl OrderService for Service {
     ) -> Answer<pb::ListMissedHouseholdsResponse> {
         use pb::list_missed_households_request::AsOf as Asked;
         let message = request.get_ref();
-        let moment = message.as_of.map(|asked| match asked {
-            Asked::Position(position) => AsOf::Position(Position(position)),
-            Asked::Time(time) => AsOf::Time(from_proto(&time)),
-        });
+        let moment = match message.as_of {
+            None => None,
+            Some(Asked::Position(position)) => Some(AsOf::Position(Position(position))),
+            Some(Asked::Time(time)) => Some(as_of_time(&time)?),
+        };
         let list = format!("ListMissedHouseholds/{}/{moment:?}", message.area);
         let page = self
             .partitions
@@ -506,6 +532,13 @@ impl OrderService for Service {
             next_page_token,
         }))
     }
+}
+
+fn as_of_time(time: &prost_types::Timestamp) -> Result<AsOf, Status> {
+    let mut fields = Fields::new();
+    let time = fields.time("as_of.time", Some(time));
+    fields.finish(SERVICE)?;
+    Ok(AsOf::Time(time))
 }
 
 fn given(value: &str) -> Option<&str> {
