@@ -78,7 +78,7 @@ fn a_notification_is_described_in_a_line_without_personal_data() {
     assert_eq!(
         describe(&story).as_deref(),
         Some(
-            "goods at the door of order O1 for household H1: call task open, cadre cadre-1, \
+            "call task open: goods at the door of order O1 for household H1, cadre cadre-1, \
              attempts 0, revision 2"
         )
     );
@@ -86,7 +86,7 @@ fn a_notification_is_described_in_a_line_without_personal_data() {
     assert_eq!(
         describe(&story).as_deref(),
         Some(
-            "goods at the door of order O1 for household H1: closed by receipt, cadre cadre-1, \
+            "closed by receipt: goods at the door of order O1 for household H1, cadre cadre-1, \
              attempts 0, revision 3"
         )
     );

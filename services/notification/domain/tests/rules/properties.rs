@@ -266,7 +266,7 @@ impl Log {
             recorded: now,
             actor: decider::Actor::system("test"),
             cause: Cause::Timer { due: now },
-            correlation_id: String::new(),
+            correlation_id: "test".to_owned(),
             traceparent: String::new(),
             event,
         });
