@@ -70,6 +70,7 @@ pub fn encode(record: &Raw) -> Vec<u8> {
         traceparent: record.traceparent.clone(),
         area: record.area.as_str().to_owned(),
         data: record.event.data.clone(),
+        unit_remaining: record.unit_remaining,
     }
     .encode_to_vec()
 }
@@ -101,6 +102,7 @@ pub fn decode(bytes: &[u8]) -> Result<Raw, RecordError> {
             .ok_or_else(|| invalid("cause"))?,
         correlation_id: record.correlation_id,
         traceparent: record.traceparent,
+        unit_remaining: record.unit_remaining,
         event: Encoded {
             type_name: record.r#type,
             data: record.data,
@@ -240,6 +242,7 @@ mod tests {
             cause,
             correlation_id: "c".into(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event: Encoded {
                 type_name: "baogong.order.v1.OrderConfirmed".into(),
                 data: vec![1, 2],

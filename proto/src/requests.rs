@@ -3,10 +3,10 @@
 //! The table below names every request message once; a test compares it with
 //! the descriptors.
 
-use prost::Message;
+use prost::{Message, Name};
 
 /// A request that changes something (AIP-155).
-pub trait CommandRequest: Message {
+pub trait CommandRequest: Message + Name {
     fn request_id(&self) -> &str;
     /// Area code that it concerns.
     fn area(&self) -> &str;

@@ -165,6 +165,7 @@ mod tests {
                 cause: Cause::Timer { due: Timestamp(0) },
                 correlation_id: String::new(),
                 traceparent: String::new(),
+                unit_remaining: 0,
                 event: Encoded::from(event),
             };
             log.push(Bytes::from(record::encode(&raw)));

@@ -7,6 +7,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use anyhow::Context;
 use bus::server::{NatsServer, ServerOptions};
 use clap::{Args, ValueEnum};
 use decider::Service;
+use parking_lot::Mutex;
 use service_kit::config::{ClockKind, Config, NatsOptions, SealingOptions, ServiceOptions};
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +31,7 @@ const HTTP_PORT: u16 = 7501;
 const NATS_PORT: u16 = 7422;
 /// What the console channel writes.
 const MESSAGES: &str = "messages.txt";
+const SUITE_FILE: &str = "suite.json";
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -76,10 +79,16 @@ enum ClockChoice {
 /// Gives whether all that was asked for holds.
 pub async fn run(arguments: UpArgs) -> anyhow::Result<bool> {
     fs::create_dir_all(&arguments.data)
-        .with_context(|| format!("{} cannot be made", arguments.data.display()))?;
+        .with_context(|| format!("the folder {} cannot be made", arguments.data.display()))?;
     // The services keep the path; it must not depend on a later folder.
     let data = fs::canonicalize(&arguments.data)?;
-    let mut nats = match &arguments.nats {
+    // Before anything is started on what lies below it.
+    let _lock = lock(&data)?;
+    if let Some(json) = &arguments.json {
+        // Better now than after the day.
+        fs::File::create(json).with_context(|| format!("{} cannot be written", json.display()))?;
+    }
+    let nats = match &arguments.nats {
         Some(_) => None,
         None => Some(start_nats(&data, arguments.any_port).await?),
     };
@@ -88,19 +97,78 @@ pub async fn run(arguments: UpArgs) -> anyhow::Result<bool> {
         (None, Some(server)) => server.url(),
         (None, None) => unreachable!("one of them was made"),
     };
+    let nats: Nats = Arc::new(Mutex::new(nats));
     let shutdown = CancellationToken::new();
-    let outcome = with_services(&arguments, &data, &nats_url, nats.as_ref(), &shutdown).await;
-    if let Some(server) = &mut nats {
+    let outcome = tokio::select! {
+        outcome = with_services(&arguments, &data, &nats_url, &nats, &shutdown) => outcome,
+        error = keep_running(&nats) => Err(error),
+    };
+    // Nobody is to look for a suite that is gone.
+    let _ = fs::remove_file(data.join(SUITE_FILE));
+    if let Some(server) = &mut *nats.lock() {
         server.stop();
     }
     outcome
+}
+
+/// The NATS server that was started here, if any.
+type Nats = Arc<Mutex<Option<NatsServer>>>;
+
+/// How often it is looked whether the NATS server runs.
+const NATS_WATCH: Duration = Duration::from_millis(500);
+/// Restarts in a row after which it is given up.
+const NATS_RESTARTS_MAX: u32 = 5;
+
+/// Starts the NATS server again when it has ended by itself.
+async fn keep_running(nats: &Nats) -> anyhow::Error {
+    let mut restarts = 0;
+    loop {
+        tokio::time::sleep(NATS_WATCH).await;
+        let ended = nats
+            .lock()
+            .as_ref()
+            .is_some_and(|server| !server.is_running());
+        if !ended {
+            restarts = 0;
+            continue;
+        }
+        if restarts == NATS_RESTARTS_MAX {
+            return anyhow::anyhow!("nats-server does not stay up; see its log, nats.log");
+        }
+        restarts += 1;
+        eprintln!("nats-server has ended (see nats.log); starting it again");
+        let server = Arc::clone(nats);
+        let restarted = tokio::task::spawn_blocking(move || match &mut *server.lock() {
+            Some(server) => server.restart(),
+            None => Ok(()),
+        });
+        match restarted.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => eprintln!("nats-server cannot be started: {error}"),
+            Err(panic) => return panic.into(),
+        }
+    }
+}
+
+/// One suite for each folder.
+fn lock(data: &Path) -> anyhow::Result<fs::File> {
+    let path = data.join("up.lock");
+    let file =
+        fs::File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    file.try_lock().map_err(|_| {
+        anyhow::anyhow!(
+            "another suite is up on {}: stop it, or name another folder with --data",
+            data.display()
+        )
+    })?;
+    Ok(file)
 }
 
 async fn with_services(
     arguments: &UpArgs,
     data: &Path,
     nats_url: &str,
-    nats: Option<&NatsServer>,
+    nats: &Nats,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<bool> {
     let clock = match (arguments.clock, arguments.scenario) {
@@ -117,7 +185,7 @@ async fn with_services(
     };
     let outcome = match started {
         Ok(Some(file)) => {
-            let path = data.join("suite.json");
+            let path = data.join(SUITE_FILE);
             file.write(&path)?;
             let work = while_up(arguments, &file, &path, nats);
             tokio::select! {
@@ -130,7 +198,11 @@ async fn with_services(
                 },
                 () = service_kit::cli::terminated() => {
                     eprintln!("stopping");
-                    Ok(true)
+                    if arguments.once {
+                        Err(anyhow::anyhow!("stopped before the day was over"))
+                    } else {
+                        Ok(true)
+                    }
                 }
             }
         }
@@ -150,7 +222,7 @@ async fn while_up(
     arguments: &UpArgs,
     file: &SuiteFile,
     path: &Path,
-    nats: Option<&NatsServer>,
+    nats: &Nats,
 ) -> anyhow::Result<bool> {
     if arguments.scenario == Some(Name::Zhichaka) {
         eprintln!(
@@ -160,7 +232,7 @@ async fn while_up(
         let mut figures = scenario::play(file, &arguments.size, Duration::from_secs(120)).await?;
         figures
             .peak_memory_bytes
-            .extend(memory::peak(nats.and_then(NatsServer::pid)));
+            .extend(memory::peak(nats.lock().as_ref().and_then(NatsServer::pid)));
         if arguments.once {
             figures.audit_holds = Some(audit_holds(path).await?);
         }
@@ -172,7 +244,7 @@ async fn while_up(
             return Ok(verdict(&figures));
         }
         print_addresses(file, path);
-        print_example(file, &arguments.data.join("suite.json")).await;
+        print_example(file, &arguments.data.join(SUITE_FILE)).await;
     } else {
         print_addresses(file, path);
     }
@@ -252,6 +324,8 @@ async fn start_services(
     services: &mut JoinSet<Ended>,
 ) -> anyhow::Result<Option<SuiteFile>> {
     let mut waiting = Vec::new();
+    // Where there is a log, its contacts need the master key that was.
+    let is_new = !data.join(Service::Order.name()).exists();
     for (offset, service) in (0u16..).zip(Service::ALL) {
         let options = ServiceOptions {
             data_dir: data.to_owned(),
@@ -266,7 +340,7 @@ async fn start_services(
         };
         let sealing = SealingOptions {
             master_key_file: data.join("master.key"),
-            create_master_key: true,
+            create_master_key: is_new,
         };
         let (ready, is_ready) = oneshot::channel();
         let token = shutdown.clone();
@@ -297,18 +371,20 @@ async fn start_services(
     }
     let mut addresses = BTreeMap::new();
     for (service, is_ready) in waiting {
-        match is_ready.await {
-            Ok(bound) => {
-                let endpoint = Endpoint {
-                    grpc: bound.grpc,
-                    http: bound.http,
-                };
-                addresses.insert(service.name().to_owned(), endpoint);
-            }
-            // The service ended before it was ready; its error says why.
-            Err(_) => {
-                return Err(first_error(services).await);
-            }
+        tokio::select! {
+            bound = is_ready => match bound {
+                Ok(bound) => {
+                    let endpoint = Endpoint {
+                        grpc: bound.grpc,
+                        http: bound.http,
+                    };
+                    addresses.insert(service.name().to_owned(), endpoint);
+                }
+                // The service ended before it was ready; its error says why.
+                Err(_) => return Err(why_ended(services.join_next().await)),
+            },
+            // Another one may end while this one is waited for.
+            Some(ended) = services.join_next() => return Err(why_ended(Some(ended))),
         }
     }
     Ok(Some(SuiteFile {
@@ -328,8 +404,8 @@ fn messages_to(data: &Path) -> notification::config::App {
     }
 }
 
-async fn first_error(services: &mut JoinSet<Ended>) -> anyhow::Error {
-    match services.join_next().await {
+fn why_ended(ended: Option<Result<Ended, tokio::task::JoinError>>) -> anyhow::Error {
+    match ended {
         Some(Ok((service, Err(error)))) => {
             error.context(format!("the {service} service cannot start"))
         }

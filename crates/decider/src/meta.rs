@@ -212,6 +212,8 @@ pub struct Recorded<E> {
     pub correlation_id: String,
     /// W3C trace context; empty where there was none.
     pub traceparent: String,
+    /// How many records of the same command follow this one.
+    pub unit_remaining: u32,
     pub event: E,
 }
 
@@ -230,6 +232,7 @@ impl<E> Recorded<E> {
             cause: self.cause,
             correlation_id: self.correlation_id,
             traceparent: self.traceparent,
+            unit_remaining: self.unit_remaining,
             event: f(self.event),
         }
     }

@@ -113,6 +113,7 @@ impl<D: Domain> Spec<D> {
             },
             correlation_id: String::new(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event,
         };
         D::react(&self.state, &record)
@@ -170,6 +171,7 @@ impl<D: Domain> Spec<D> {
             }),
             correlation_id: "test".into(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event,
         };
         D::evolve(&mut self.state, &record);

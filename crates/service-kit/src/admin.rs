@@ -1,9 +1,9 @@
 //! `AdminService` and `LogService`, the same for every service.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use decider::{Domain, Position, Service};
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use proto::{
     AnyEvent,
     admin::v1::{
@@ -117,8 +117,6 @@ impl<D: Domain<Foreign = AnyEvent>> AdminService for Admin<D> {
 /// below the 4 MiB that gRPC clients accept by default.
 const CHUNK: usize = 64;
 const _: () = assert!(CHUNK * event_log::RECORD_BYTES_MAX < 4 * 1024 * 1024);
-/// A follower that takes nothing for so long is let go.
-const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct Logs<D: Domain> {
     pub partitions: Partitions<D>,
@@ -143,19 +141,20 @@ impl<D: Domain> LogService for Logs<D> {
             )
         })?;
         let (sender, receiver) = mpsc::channel(4);
-        let reader = read(
-            partition.clone(),
-            request,
-            sender.clone(),
-            self.stop.clone(),
-        );
-        // Ends with the client, with the service, or with the log.
-        tokio::spawn(async move {
-            if let Err(status) = reader.await {
-                let _ = sender.send(Err(status)).await;
+        let reader = read(partition.clone(), request, sender, self.stop.clone());
+        // Ends with the client, with the service, or with the log. Its outcome
+        // comes behind the last part, so that a reading that was cut short is
+        // never taken for the whole.
+        let reading = tokio::spawn(reader);
+        let outcome = futures::stream::once(reading).filter_map(|ended| async move {
+            match ended {
+                Ok(Ok(())) => None,
+                Ok(Err(status)) => Some(Err(status)),
+                Err(_) => Some(Err(stopping(D::SERVICE))),
             }
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        let parts = ReceiverStream::new(receiver).chain(outcome);
+        Ok(Response::new(Box::pin(parts)))
     }
 }
 
@@ -206,9 +205,15 @@ async fn read<D: Domain>(
             records: entries.into_iter().map(|e| e.bytes.to_vec()).collect(),
             last_position: partition.log().last_position().0,
         };
-        match sender.send_timeout(Ok(part), SEND_TIMEOUT).await {
-            Ok(()) => {}
-            Err(_) => return Ok(()),
+        // A slow reader holds nothing but this task; a dead one is found by the
+        // connection's keepalive.
+        tokio::select! {
+            sent = sender.send(Ok(part)) => {
+                if sent.is_err() {
+                    return Ok(());
+                }
+            }
+            () = stop.cancelled() => return Err(stopping(D::SERVICE)),
         }
     }
     Ok(())

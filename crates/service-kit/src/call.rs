@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use decider::{Actor, Area, Domain, Position, Revision, Role, Timestamp};
 use hmac::{Hmac, Mac};
-use prost::Message;
+use prost::{Message, Name};
 use proto::requests::{CommandRequest, QueryRequest};
 use sha2::{Digest, Sha256};
 use tonic::{Code, Request, Status};
@@ -92,7 +92,7 @@ impl<D: Domain> Partitions<D> {
         let partition = self.hosted.get(&number).ok_or_else(|| {
             status::status(
                 D::SERVICE,
-                Code::Unavailable,
+                Code::FailedPrecondition,
                 "PARTITION_ELSEWHERE",
                 format!("area {area} belongs to partition {number}, which is not hosted here"),
             )
@@ -191,8 +191,14 @@ impl<D: Domain> Partitions<D> {
         Page::parse(D::SERVICE, size, token, list)
     }
 
-    fn digest<M: Message>(&self, message: &M) -> [u8; 16] {
-        let bytes = message.encode_to_vec();
+    /// The message's name is part of it: two methods may have requests with
+    /// the same fields.
+    fn digest<M: Message + Name>(&self, message: &M) -> [u8; 16] {
+        let mut bytes = M::full_name().into_bytes();
+        bytes.push(0);
+        message
+            .encode(&mut bytes)
+            .expect("a vector grows as needed");
         let full: [u8; 32] = match self.digest_key {
             Some(key) => {
                 let mut mac =

@@ -12,7 +12,13 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 #[derive(Debug, Default)]
 pub struct Fields {
     violations: Vec<FieldViolation>,
+    /// Those beyond the first [`VIOLATIONS_MAX`].
+    more: usize,
 }
+
+/// Told in one answer; more would not fit into the trailers that clients
+/// accept (8 KiB).
+const VIOLATIONS_MAX: usize = 10;
 
 impl Fields {
     #[must_use]
@@ -21,8 +27,12 @@ impl Fields {
     }
 
     pub fn wrong(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.violations
-            .push(FieldViolation::new(field, description));
+        if self.violations.len() < VIOLATIONS_MAX {
+            self.violations
+                .push(FieldViolation::new(field, description));
+        } else {
+            self.more += 1;
+        }
     }
 
     pub fn check(&mut self, holds: bool, field: &str, description: &str) {
@@ -184,6 +194,10 @@ impl Fields {
             .map(|v| format!("{} {}", v.field, v.description))
             .collect::<Vec<_>>()
             .join("; ");
+        let message = match self.more {
+            0 => message,
+            more => format!("{message}; and {more} more"),
+        };
         let mut details = ErrorDetails::with_bad_request(self.violations);
         details.set_error_info(
             "INVALID_FIELDS",

@@ -1,7 +1,7 @@
 //! Figures that are looked at from time to time rather than counted: where a
 //! partition stands, and whether its invariants hold.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use decider::{Domain, Invariant};
 use tokio::sync::watch;
@@ -25,6 +25,7 @@ pub async fn keep<D: Domain>(
         ("partition", partition.number().to_string()),
     ];
     let mut round = 0;
+    let mut seen = BTreeSet::new();
     loop {
         let last = partition.log().last_position().0;
         gauge("baogong_log_position", &labels, last);
@@ -34,24 +35,39 @@ pub async fn keep<D: Domain>(
         }
         gauge("baogong_queue_commands", &labels, partition.queued() as u64);
         if round % INVARIANTS_EVERY == 0 {
-            report_violations(&partition, &labels);
+            report_violations(&partition, &labels, &mut seen);
         }
+        // Without it samples pile up where nobody scrapes.
+        crate::telemetry::metrics().run_upkeep();
         round = round.wrapping_add(1);
         tokio::time::sleep(EVERY).await;
     }
 }
 
-fn report_violations<D: Domain>(partition: &Partition<D>, labels: &[(&'static str, String)]) {
+fn report_violations<D: Domain>(
+    partition: &Partition<D>,
+    labels: &[(&'static str, String)],
+    seen: &mut BTreeSet<Invariant>,
+) {
     let violations = partition.peek(|machine| D::violations(machine.state()));
-    let mut counts: BTreeMap<Invariant, u64> = Invariant::ALL.iter().map(|one| (*one, 0)).collect();
     for violation in &violations {
-        *counts.entry(violation.invariant).or_default() += 1;
         tracing::error!(%violation, "an invariant does not hold");
     }
-    for (invariant, count) in counts {
+    gauge(
+        "baogong_invariant_violations",
+        labels,
+        violations.len() as u64,
+    );
+    seen.extend(violations.iter().map(|violation| violation.invariant));
+    // One that holds again goes back to zero.
+    for invariant in seen.iter() {
+        let count = violations
+            .iter()
+            .filter(|violation| violation.invariant == *invariant)
+            .count();
         let mut labels = labels.to_vec();
         labels.push(("invariant", invariant.id().to_owned()));
-        gauge("baogong_invariant_violations", &labels, count);
+        gauge("baogong_invariant_broken", &labels, count as u64);
     }
 }
 

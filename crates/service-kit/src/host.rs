@@ -36,6 +36,10 @@ use crate::{
     telemetry,
 };
 
+/// After so long without NATS at the start, and then again and again, the log
+/// says what is waited for.
+const NATS_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Whether a service handles personal data, and so needs the master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sealing {
@@ -108,19 +112,8 @@ where
 
     // The probes answer from the first moment, so that a slow replay is not
     // taken for a dead process.
-    let readiness = probes::Readiness::default();
     let http_listener = probes::bind(options.http_address, "the HTTP probes").await?;
     let http_address = http_listener.local_addr()?;
-    supervisor.spawn(
-        "http",
-        Stage::Relaying,
-        probes::serve(
-            http_listener,
-            readiness.clone(),
-            supervisor.token(Stage::Relaying),
-        ),
-    );
-
     let bus = Bus::connect(BusOptions {
         url: config.nats.url.clone(),
         name: format!("baogong-{}", D::SERVICE),
@@ -128,6 +121,21 @@ where
     })
     .await
     .context("the address of NATS cannot be used")?;
+    let readiness = probes::Readiness::new({
+        let bus = bus.clone();
+        move || bus.is_connected()
+    });
+    supervisor.spawn(
+        "http",
+        Stage::Relaying,
+        probes::serve(
+            http_listener,
+            D::SERVICE,
+            readiness.clone(),
+            supervisor.token(Stage::Relaying),
+        ),
+    );
+
     let keys = match sealing {
         Sealing::NotNeeded => None,
         Sealing::Needed => Some(MasterKey::load(&config.sealing)?),
@@ -209,6 +217,8 @@ where
         let stop_writer = writer.stop_token();
         let writing = supervisor.token(Stage::Writing);
         supervisor.spawn("writer", Stage::Writing, async move {
+            // Also when this task is dropped before its time.
+            let _stop = stop_writer.clone().drop_guard();
             let ended = writer.ended();
             tokio::pin!(ended);
             tokio::select! {
@@ -248,7 +258,18 @@ where
     }
     let keys = match master {
         None => None,
-        Some(master) => Some(KeyRing::open(bus, master).await?),
+        Some(master) => {
+            let opened = KeyRing::open(bus, master, &config.sealing.master_key_file).await?;
+            let recorded = hosted.values().any(|one| one.log().last_position().0 > 0);
+            if opened.is_new && recorded {
+                tracing::error!(
+                    "the bucket of data keys is new, but the log is not: the contacts recorded so \
+                     far cannot be read any more. Stop, and restore NATS's store from a copy, if \
+                     there is one"
+                );
+            }
+            Some(opened.keys)
+        }
     };
     let count = config.service.partition_count;
     Ok((
@@ -282,12 +303,30 @@ where
     // What the disk has lost, the stream may still have: see below.
     log_options.accept_lost_tail = true;
     let (log, report) = tokio::task::spawn_blocking(move || SledLog::open(log_options)).await??;
-    tracing::info!(service = %D::SERVICE, partition = number, "{report}");
+    if report.missing_to.is_some() || report.cut.is_some() {
+        tracing::warn!(service = %D::SERVICE, partition = number, "{report}");
+    } else {
+        tracing::info!(service = %D::SERVICE, partition = number, "{report}");
+    }
     let log: Arc<dyn EventLog> = Arc::new(log);
 
     let stream = StreamName::new(D::SERVICE.name(), number);
+    while tokio::time::timeout(NATS_PATIENCE, bus.wait_connected())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            service = %D::SERVICE,
+            "NATS cannot be reached; the service starts when it can, since only the stream tells \
+             whether the disk has lost something"
+        );
+    }
     let compared = reconcile(&*log, bus, &stream).await?;
-    tracing::info!(service = %D::SERVICE, partition = number, "{compared}");
+    if compared.restored > 0 {
+        tracing::warn!(service = %D::SERVICE, partition = number, "{compared}");
+    } else {
+        tracing::info!(service = %D::SERVICE, partition = number, "{compared}");
+    }
     if let Some(missing_to) = report.missing_to
         && log.last_position() < missing_to
     {
@@ -348,10 +387,23 @@ impl<D: Domain<Foreign = AnyEvent>> Server<D> {
                 .set_service_status(*name, tonic_health::ServingStatus::Serving)
                 .await;
         }
+        let served: Vec<&'static str> = self
+            .names
+            .iter()
+            .copied()
+            .chain([
+                AdminServiceServer::<Admin<D>>::NAME,
+                LogServiceServer::<Logs<D>>::NAME,
+                "grpc.health.v1.Health",
+            ])
+            .collect();
         let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            served.iter().fold(
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET),
+                |builder, name| builder.with_service_name(*name),
+            )
         };
         self.routes
             .add_service(health_service)

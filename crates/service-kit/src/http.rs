@@ -9,20 +9,33 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
+use decider::Service;
 use tokio_util::sync::CancellationToken;
 
-/// Whether the service takes requests; shared with the probes.
-#[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+/// Whether the service takes requests; shared with the probes. Ready means:
+/// replayed, reconciled, and connected.
+#[derive(Clone)]
+pub struct Readiness {
+    serving: Arc<AtomicBool>,
+    connected: Arc<dyn Fn() -> bool + Send + Sync>,
+}
 
 impl Readiness {
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::SeqCst);
+    /// Not ready yet.
+    pub fn new(connected: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            serving: Arc::default(),
+            connected: Arc::new(connected),
+        }
+    }
+
+    pub fn set(&self, serving: bool) {
+        self.serving.store(serving, Ordering::SeqCst);
     }
 
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.serving.load(Ordering::SeqCst) && (self.connected)()
     }
 }
 
@@ -32,21 +45,29 @@ impl Readiness {
 /// The listener fails.
 pub async fn serve(
     listener: tokio::net::TcpListener,
+    service: Service,
     readiness: Readiness,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let app = Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .route(
-            "/metrics",
-            get(|| async { crate::telemetry::metrics().render() }),
-        )
+        .route("/metrics", get(move || async move { metrics_of(service) }))
         .with_state(readiness);
     axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await?;
     Ok(())
+}
+
+/// Several services of one process share a recorder; each shows its own.
+fn metrics_of(service: Service) -> String {
+    let own = format!("service=\"{service}\"");
+    crate::telemetry::metrics()
+        .render()
+        .lines()
+        .filter(|line| line.is_empty() || line.starts_with('#') || line.contains(&own))
+        .fold(String::new(), |text, line| text + line + "\n")
 }
 
 async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {
@@ -55,7 +76,7 @@ async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str)
     } else {
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: replaying, reconciling, or shutting down\n",
+            "not ready: replaying, reconciling, without NATS, or shutting down\n",
         )
     }
 }

@@ -3,12 +3,15 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use decider::Service;
+use prost::Message;
 use tonic::{Code, Status};
 
 use crate::status::status;
 
 const DEFAULT: usize = 100;
 const MAX: usize = 500;
+/// Of a page's items; gRPC clients accept 4 MiB by default.
+const BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A page that was asked for.
 #[derive(Debug)]
@@ -58,16 +61,24 @@ impl Page {
 
     /// Cuts one page out of an ordered iterator that begins behind `after`;
     /// gives the page and the next token, empty on the last page.
-    pub fn cut<T>(
+    pub fn cut<T: Message>(
         &self,
-        items: impl Iterator<Item = T>,
+        mut items: impl Iterator<Item = T>,
         key: impl Fn(&T) -> String,
     ) -> (Vec<T>, String) {
-        let mut page: Vec<T> = items.take(self.size + 1).collect();
-        if page.len() <= self.size {
-            return (page, String::new());
+        let mut page: Vec<T> = Vec::new();
+        let mut bytes = 0;
+        loop {
+            let Some(item) = items.next() else {
+                return (page, String::new());
+            };
+            bytes += item.encoded_len();
+            // A page has at least one item, however large.
+            if page.len() == self.size || (bytes > BYTES_MAX && !page.is_empty()) {
+                break;
+            }
+            page.push(item);
         }
-        page.truncate(self.size);
         let token = page.last().map_or_else(String::new, |last| {
             let mut bytes = self.list.to_be_bytes().to_vec();
             bytes.extend_from_slice(key(last).as_bytes());
@@ -125,7 +136,7 @@ mod tests {
     fn a_token_from_elsewhere_is_refused() {
         let (_, token) = page(1, "", "ListOrders")
             .expect("a page")
-            .cut(["a", "b"].into_iter(), |k| (*k).to_owned());
+            .cut(["a", "b"].into_iter().map(str::to_owned), Clone::clone);
         for (token, list) in [(token.as_str(), "ListRuns"), ("nonsense", "ListOrders")] {
             let status = page(1, token, list).expect_err("refused");
             assert_eq!(status.code(), Code::InvalidArgument);

@@ -14,7 +14,7 @@ use decider::{Domain, Position, Recorded, Service, Source, Timestamp};
 use event_log::{EventLog, LogError};
 use parking_lot::RwLock;
 use proto::AnyEvent;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use machine::{Machine, Refusal, ReplayError, RequestMeta};
@@ -42,6 +42,8 @@ pub enum SubmitError<R: decider::Rejected> {
     Stopped,
     #[error("the event log cannot be written; the service restarts: {0}")]
     Log(String),
+    #[error("the first answer cannot be read from the event log: {0}")]
+    Unreadable(String),
 }
 
 /// Why a query was not answered.
@@ -51,6 +53,8 @@ pub enum QueryError {
     NotYet { wanted: Position, actual: Position },
     #[error("position {wanted} is not in the log yet; the last is {last}")]
     NotRecorded { wanted: Position, last: Position },
+    #[error("other questions about the past are being answered; ask again")]
+    Busy,
     #[error("the service is shutting down; ask again when it is back")]
     Stopped,
     #[error("the event log cannot be read: {0}")]
@@ -122,7 +126,12 @@ struct Inner<D: Domain> {
     requests: mpsc::Sender<Work<D>>,
     reactions: mpsc::Sender<Work<D>>,
     durable: watch::Receiver<Position>,
+    /// Each question about the past holds a whole state in memory.
+    past: Arc<Semaphore>,
 }
+
+/// Questions about the past that are answered at the same time.
+const PAST_QUERIES: usize = 2;
 
 impl<D: Domain> Clone for Partition<D> {
     fn clone(&self) -> Self {
@@ -169,12 +178,24 @@ pub fn replay<D: Domain>(
     partition: u32,
     until: Option<AsOf>,
 ) -> Result<(Machine<D>, Timestamp), QueryError> {
+    replay_until(log, partition, until, || false)
+}
+
+fn replay_until<D: Domain>(
+    log: &dyn EventLog,
+    partition: u32,
+    until: Option<AsOf>,
+    give_up: impl Fn() -> bool,
+) -> Result<(Machine<D>, Timestamp), QueryError> {
     let mut machine = Machine::new(partition);
     let mut time = Timestamp::default();
     loop {
         let entries = log.read(machine.position().next(), 1024)?;
         if entries.is_empty() {
             return Ok((machine, time));
+        }
+        if give_up() {
+            return Err(QueryError::Stopped);
         }
         for entry in entries {
             match until {
@@ -215,6 +236,7 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
             limits,
             requests,
             reactions,
+            past: Arc::new(Semaphore::new(PAST_QUERIES)),
         });
         let stop = tokio_util::sync::CancellationToken::new();
         let writer = writer::Writer::new(
@@ -359,10 +381,20 @@ impl<D: Domain> Partition<D> {
         {
             return Err(QueryError::NotRecorded { wanted, last });
         }
+        let waiting = Arc::clone(&self.inner.past).acquire_owned();
+        let permit = tokio::time::timeout(self.inner.limits.query_wait, waiting)
+            .await
+            .map_err(|_| QueryError::Busy)?
+            .map_err(|_| QueryError::Stopped)?;
         let log = Arc::clone(&self.inner.log);
         let number = self.inner.number;
+        // Cancelled when the caller has gone and this future is dropped.
+        let gone = tokio_util::sync::CancellationToken::new();
+        let _guard = gone.clone().drop_guard();
         tokio::task::spawn_blocking(move || {
-            let (machine, time) = replay::<D>(&*log, number, Some(moment))?;
+            let _permit = permit;
+            let (machine, time) =
+                replay_until::<D>(&*log, number, Some(moment), || gone.is_cancelled())?;
             let result = look(&machine, time);
             Ok((result, machine.position()))
         })

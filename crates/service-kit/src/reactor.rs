@@ -19,6 +19,15 @@ pub enum ReactorError {
         #[source]
         source: proto::record::RecordError,
     },
+    #[error(
+        "stream {stream} cannot be followed: {source}. Facts are missing there; the service that \
+         owns it fills its stream from its log when it starts"
+    )]
+    Stream {
+        stream: String,
+        #[source]
+        source: BusError,
+    },
     #[error("message {sequence} of stream {stream} says position {position}")]
     Position {
         stream: String,
@@ -56,7 +65,13 @@ pub async fn follow<D: Domain<Foreign = AnyEvent>>(
                         }
                     }
                 }
-                Err(error) => break error,
+                Err(error) if error.is_transient() => break error,
+                Err(source) => {
+                    return Err(ReactorError::Stream {
+                        stream: stream.to_string(),
+                        source,
+                    });
+                }
             }
         };
         warn(&stream, &error);

@@ -44,6 +44,21 @@ pub enum ReconcileError {
          remove the one that is wrong"
     )]
     Differs { stream: String, position: u64 },
+    #[error(
+        "stream {stream} begins at {first} and the log ends at {log}: what lies between is in \
+         neither. Restore the log's directory from a copy; nothing new is recorded before that"
+    )]
+    FrontMissing {
+        stream: String,
+        first: u64,
+        log: Position,
+    },
+    #[error(
+        "stream {stream} ends in the middle of a command (positions {from} to {to}), so the log \
+         cannot be completed from it. Nothing of that command was answered. Restore the log's \
+         directory from a copy, or take those messages off the end of the stream"
+    )]
+    CommandIncomplete { stream: String, from: u64, to: u64 },
     #[error("stream {stream} holds at sequence {sequence} a message that is no record: {why}")]
     NotARecord {
         stream: String,
@@ -57,8 +72,9 @@ pub enum ReconcileError {
 }
 
 const CHUNK: usize = 512;
-/// Payload bytes appended at once when a log is restored.
-const UNIT_BYTES: usize = 32 * 1024;
+/// Records compared before the last common one: more than a relay has in
+/// flight.
+const COMPARED: u64 = 4096;
 
 /// Brings log and stream together: a shorter log is completed from the stream
 /// (a shorter stream is the relay's work); where both have a record it must be
@@ -73,22 +89,52 @@ pub async fn reconcile(
 ) -> Result<Reconciled, ReconcileError> {
     let state = bus.ensure_stream(stream).await?;
     let before = log.last_position();
+    let first = state.first_sequence.max(1);
     let join = before.0.min(state.last_sequence);
-    if join > 0 && !same_at(log, bus, stream, join).await? {
-        return Err(ReconcileError::Differs {
+    if state.last_sequence > 0 && first > before.0 + 1 {
+        return Err(ReconcileError::FrontMissing {
             stream: stream.to_string(),
-            position: first_difference(log, bus, stream, join).await?,
+            first,
+            log: before,
         });
     }
-    let mut next = before.0 + 1;
-    while next <= state.last_sequence {
+    // Not only the last common record: two writers at once may have left
+    // foreign records among ours.
+    let compared_from = join.saturating_sub(COMPARED).max(first);
+    if let Some(position) = first_difference(log, bus, stream, compared_from, join).await? {
+        // The first of all is what somebody wants to look at.
+        let position = first_difference(log, bus, stream, first, position)
+            .await?
+            .unwrap_or(position);
+        return Err(ReconcileError::Differs {
+            stream: stream.to_string(),
+            position,
+        });
+    }
+    restore(log, bus, stream, state.last_sequence).await?;
+    let after = log.last_position();
+    Ok(Reconciled {
+        log: after,
+        stream: state.last_sequence,
+        restored: after.0 - before.0,
+    })
+}
+
+/// Appends what the stream has and the log has not, command by command.
+async fn restore(
+    log: &dyn EventLog,
+    bus: &Bus,
+    stream: &StreamName,
+    last: u64,
+) -> Result<(), ReconcileError> {
+    let mut next = log.last_position().0 + 1;
+    let mut unit = Vec::new();
+    while next <= last {
         let messages = bus.read(stream, next, CHUNK).await?;
         if messages.is_empty() {
             break;
         }
         let mut units = Vec::new();
-        let mut unit = Vec::new();
-        let mut size = 0;
         for message in messages {
             let not_a_record = |why: String| ReconcileError::NotARecord {
                 stream: stream.to_string(),
@@ -104,59 +150,50 @@ pub async fn reconcile(
                 )));
             }
             next += 1;
-            if size + message.payload.len() > UNIT_BYTES && !unit.is_empty() {
-                units.push(Unit(std::mem::take(&mut unit)));
-                size = 0;
-            }
-            size += message.payload.len();
             unit.push(message.payload);
+            if raw.unit_remaining == 0 {
+                units.push(Unit(std::mem::take(&mut unit)));
+            }
         }
-        units.push(Unit(unit));
-        log.append(units)?;
+        if !units.is_empty() {
+            log.append(units)?;
+        }
         tracing::info!(%stream, position = next - 1, "restoring the log from the stream");
     }
-    let after = log.last_position();
-    Ok(Reconciled {
-        log: after,
-        stream: state.last_sequence,
-        restored: after.0 - before.0,
-    })
+    if next <= last || !unit.is_empty() {
+        return Err(ReconcileError::CommandIncomplete {
+            stream: stream.to_string(),
+            from: log.last_position().0 + 1,
+            to: last,
+        });
+    }
+    Ok(())
 }
 
-async fn same_at(
-    log: &dyn EventLog,
-    bus: &Bus,
-    stream: &StreamName,
-    position: u64,
-) -> Result<bool, ReconcileError> {
-    let ours = log.read(Position(position), 1)?;
-    let theirs = bus.read(stream, position, 1).await?;
-    Ok(match (ours.first(), theirs.first()) {
-        (Some(ours), Some(theirs)) => ours.bytes == theirs.payload,
-        _ => false,
-    })
-}
-
+/// The first position in the range at which log and stream hold different
+/// records.
 async fn first_difference(
     log: &dyn EventLog,
     bus: &Bus,
     stream: &StreamName,
-    last: u64,
-) -> Result<u64, ReconcileError> {
-    let mut position = 1;
-    while position <= last {
-        let ours = log.read(Position(position), CHUNK)?;
-        let theirs = bus.read(stream, position, CHUNK).await?;
+    from: u64,
+    to: u64,
+) -> Result<Option<u64>, ReconcileError> {
+    let mut position = from.max(1);
+    while position <= to {
+        let limit = CHUNK.min(usize::try_from(to - position + 1).unwrap_or(CHUNK));
+        let ours = log.read(Position(position), limit)?;
+        let theirs = bus.read(stream, position, limit).await?;
         let pairs = ours.len().min(theirs.len());
-        if pairs == 0 {
-            break;
-        }
         for (ours, theirs) in ours.iter().zip(&theirs) {
             if ours.bytes != theirs.payload {
-                return Ok(ours.position.0);
+                return Ok(Some(ours.position.0));
             }
+        }
+        if pairs == 0 {
+            return Ok(Some(position));
         }
         position += pairs as u64;
     }
-    Ok(position.min(last))
+    Ok(None)
 }

@@ -32,7 +32,7 @@ const CACHE_MAX: usize = 10_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SealingError {
-    #[error("the master key {path} cannot be read: {source}; set sealing.master_key_file")]
+    #[error("the master key {path} cannot be read; put it there, or set sealing.master_key_file")]
     MasterKeyMissing {
         path: PathBuf,
         #[source]
@@ -40,12 +40,17 @@ pub enum SealingError {
     },
     #[error("the master key {0} must be 64 hexadecimal digits")]
     MasterKeyMalformed(PathBuf),
+    #[error("sealing.master_key_file is not set: name the file with the master key")]
+    MasterKeyUnset,
+    #[error(
+        "the master key {0} is not the one with which the data keys in NATS were made; put the \
+         right one there"
+    )]
+    OtherMasterKey(PathBuf),
     #[error("the key {0} was made with another master key")]
     WrongMasterKey(String),
     #[error("the sealed value of {0} was altered or belongs to another household")]
     Altered(String),
-    #[error("a value was sealed under {found}, not under {expected}")]
-    OtherKey { expected: String, found: String },
     #[error("the keys cannot be reached: {0}")]
     Bus(#[from] BusError),
 }
@@ -61,6 +66,9 @@ impl MasterKey {
     /// The file cannot be read or is not a key.
     pub fn load(options: &SealingOptions) -> Result<Self, SealingError> {
         let path = &options.master_key_file;
+        if path.as_os_str().is_empty() {
+            return Err(SealingError::MasterKeyUnset);
+        }
         let missing = |source| SealingError::MasterKeyMissing {
             path: path.clone(),
             source,
@@ -103,7 +111,10 @@ fn create(path: &Path) -> std::io::Result<()> {
     fs::remove_file(&draft)?;
     match linked {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        linked => linked,
+        Err(error) => Err(error),
+        // A name that a power cut takes back would be made anew, with another
+        // key.
+        Ok(()) => fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all(),
     }
 }
 
@@ -126,6 +137,16 @@ pub struct KeyRing {
     cache: Arc<Mutex<HashMap<String, [u8; 32]>>>,
 }
 
+/// Sealed with the master key when the bucket is made, so that another master
+/// key is noticed at the start and not at the first message.
+const CHECK: &str = "master-key";
+
+pub struct Opened {
+    pub keys: KeyRing,
+    /// The bucket was made just now: it holds no key yet.
+    pub is_new: bool,
+}
+
 /// Key id of a household.
 #[must_use]
 pub fn household_key(household_id: &str) -> String {
@@ -134,13 +155,36 @@ pub fn household_key(household_id: &str) -> String {
 
 impl KeyRing {
     /// # Errors
-    /// The bucket cannot be made or reached.
-    pub async fn open(bus: &Bus, master: MasterKey) -> Result<Self, SealingError> {
-        Ok(Self {
-            bucket: bus.key_bucket(BUCKET).await?,
+    /// The bucket cannot be made or reached, or its keys were made with
+    /// another master key than the one in `path`.
+    pub async fn open(bus: &Bus, master: MasterKey, path: &Path) -> Result<Opened, SealingError> {
+        let bucket = bus.key_bucket(BUCKET).await?;
+        let (nonce, ciphertext) = encrypt(&master.0, CHECK, CHECK.as_bytes());
+        let is_new = bucket
+            .create(
+                &bucket_key(CHECK),
+                [&nonce[..], &ciphertext].concat().into(),
+            )
+            .await?;
+        if !is_new {
+            let opens = bucket
+                .get(&bucket_key(CHECK))
+                .await?
+                .and_then(|kept| {
+                    let (nonce, ciphertext) = kept.split_at_checked(NONCE_BYTES)?;
+                    decrypt(&master.0, CHECK, nonce, ciphertext)
+                })
+                .is_some();
+            if !opens {
+                return Err(SealingError::OtherMasterKey(path.to_owned()));
+            }
+        }
+        let keys = Self {
+            bucket,
             master,
             cache: Arc::default(),
-        })
+        };
+        Ok(Opened { keys, is_new })
     }
 
     /// Seals a value under a key, which is made where it does not exist.

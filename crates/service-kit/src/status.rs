@@ -82,6 +82,10 @@ pub fn submit<R: Rejected>(
             retry(service, Code::ResourceExhausted, "QUEUE_FULL", message)
         }
         SubmitError::Stopped => retry(service, Code::Unavailable, "SHUTTING_DOWN", message),
+        SubmitError::Unreadable(_) => {
+            tracing::error!(%error, "a repeated request cannot be answered");
+            status(service, Code::Internal, "LOG_UNREADABLE", message)
+        }
         SubmitError::Log(_) => retry(service, Code::Unavailable, "LOG_FAILED", message),
     }
 }
@@ -94,6 +98,7 @@ pub fn query(service: Service, error: &QueryError) -> Status {
         QueryError::NotRecorded { .. } => {
             status(service, Code::OutOfRange, "POSITION_NOT_RECORDED", message)
         }
+        QueryError::Busy => retry(service, Code::ResourceExhausted, "PAST_BUSY", message),
         QueryError::Stopped => retry(service, Code::Unavailable, "SHUTTING_DOWN", message),
         QueryError::Log(_) | QueryError::Replay(_) => {
             tracing::error!(%error, "a query failed on the event log");

@@ -1,7 +1,9 @@
 //! Owns every task of a service. Each has a name, a stage in the shutdown and
 //! a rule for its end; nothing is spawned beside it.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +66,13 @@ impl Supervisor {
         task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
         self.running[stage as usize] += 1;
-        self.tasks.spawn(async move { (name, stage, task.await) });
+        self.tasks.spawn(async move {
+            let result = match AssertUnwindSafe(task).catch_unwind().await {
+                Ok(result) => result,
+                Err(_) => Err(anyhow::anyhow!("it panicked; the panic's message is above")),
+            };
+            (name, stage, result)
+        });
     }
 
     /// Runs a task that needs no end of its own: it is dropped when its stage
@@ -122,7 +130,7 @@ impl Supervisor {
         ended: Result<TaskResult, tokio::task::JoinError>,
         unasked: bool,
     ) -> anyhow::Result<()> {
-        let (name, stage, result) = ended.map_err(|e| anyhow::anyhow!("a task panicked: {e}"))?;
+        let (name, stage, result) = ended?;
         self.running[stage as usize] -= 1;
         match result {
             Err(error) => {

@@ -62,6 +62,7 @@ impl Domain for Toy {
     fn decide(_: &State, command: &Command, _: &Context) -> Result<Vec<OrderEvent>, No> {
         match command {
             Command::Confirm(id) if id == "no" => Err(No(id.clone())),
+            Command::Confirm(id) if id == "nothing" => Ok(Vec::new()),
             Command::Confirm(id) => Ok(vec![
                 OrderConfirmed {
                     order_id: id.clone(),
@@ -215,6 +216,72 @@ async fn the_same_request_id_with_another_body_is_refused_and_names_the_first() 
 }
 
 #[tokio::test]
+async fn a_request_that_found_nothing_to_do_is_remembered_too() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let first = partition
+        .submit(confirm("nothing"), meta("r1", 1))
+        .await
+        .expect("accepted");
+    assert!(first.records.is_empty());
+    stop(writer).await;
+
+    let (partition, writer) = start(&log);
+    let again = partition
+        .submit(confirm("nothing"), meta("r1", 1))
+        .await
+        .expect("answered again");
+    assert!(again.repeated && again.records.is_empty());
+    assert_eq!(again.position, first.position);
+    let other = partition.submit(confirm("a"), meta("r1", 2)).await;
+    assert!(matches!(
+        other,
+        Err(SubmitError::Refused(Refusal::RequestIdReused { .. }))
+    ));
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_rests_on_a_lost_record_is_not_told() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    log.fail_next_append();
+    // Both are polled before the writer can answer either, so that they may be
+    // one group; as two groups the second finds the log closed.
+    let (first, second) = tokio::join!(
+        partition.submit(confirm("a"), meta("r1", 1)),
+        partition.submit(confirm("b"), meta("r1", 2)),
+    );
+    assert!(first.is_err(), "{first:?}");
+    assert!(
+        matches!(second, Err(SubmitError::Log(_) | SubmitError::Stopped)),
+        "{second:?}"
+    );
+    assert!(writer.ended().await.is_err());
+}
+
+#[tokio::test]
+async fn every_record_says_how_many_of_its_command_follow() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let accepted = partition.submit(confirm("a"), meta("r1", 1)).await;
+    let records = accepted.expect("accepted").records;
+    stop(writer).await;
+    let remaining: Vec<u32> = records.iter().map(|record| record.unit_remaining).collect();
+    assert_eq!(remaining, [1, 0]);
+    for (entry, record) in log
+        .read(Position(1), 2)
+        .expect("readable")
+        .iter()
+        .zip(records)
+    {
+        let raw = proto::record::decode(&entry.bytes).expect("a record");
+        assert_eq!(raw.unit_remaining, record.unit_remaining);
+        assert_eq!(proto::record::encode(&raw), entry.bytes, "canonical bytes");
+    }
+}
+
+#[tokio::test]
 async fn a_stale_revision_is_refused() {
     let log = Arc::new(MemoryLog::new());
     let (partition, writer) = start(&log);
@@ -286,6 +353,7 @@ async fn a_foreign_fact_is_taken_in_once_and_a_rejection_is_recorded() {
         cause: decider::Cause::Timer { due: START },
         correlation_id: "c".to_owned(),
         traceparent: String::new(),
+        unit_remaining: 0,
         event: AnyEvent::Order(event),
     };
     for _ in 0..2 {

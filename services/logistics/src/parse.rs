@@ -10,8 +10,9 @@ use tonic::Status;
 const SERVICE: Service = Service::Logistics;
 /// Parcels received or disinfected by one request.
 const PARCELS_MAX: usize = 50;
-/// Bags of one parcel that can be reported.
-const BAGS_MAX: usize = 150;
+/// Bags of one parcel that can be reported: inventory answers all of them in
+/// one reaction, which must fit into one unit of its log.
+const BAGS_MAX: usize = 60;
 const COMMUNITIES_MAX: usize = 100;
 const CAPACITY_GRAMS_MIN: i64 = 1_000;
 const CAPACITY_GRAMS_MAX: i64 = 2_000_000;

@@ -229,9 +229,9 @@ impl Sender {
                     .map(Recipient::from)
                     .map_err(|_| Unreadable::ForGood("the contact cannot be read"))
             }
-            Err(SealingError::Bus(error)) => {
+            Err(error @ (SealingError::Bus(_) | SealingError::WrongMasterKey(_))) => {
                 if !self.keys_lost.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "the keys are out of reach; messages wait");
+                    tracing::warn!(%error, "the keys cannot be used; messages wait");
                 }
                 Err(Unreadable::ForNow)
             }
@@ -280,6 +280,10 @@ impl Sender {
                 Ok(_) => return Writer::Running,
                 Err(SubmitError::QueueFull { .. }) => tokio::time::sleep(QUEUE_PAUSE).await,
                 Err(SubmitError::Stopped | SubmitError::Log(_)) => return Writer::Gone,
+                Err(SubmitError::Unreadable(error)) => {
+                    tracing::error!(notification = send.notification_id, %error, "an outcome cannot be read again");
+                    return Writer::Running;
+                }
                 Err(SubmitError::Refused(refusal)) => {
                     tracing::error!(notification = send.notification_id, %refusal, "an outcome was refused");
                     pause(REFUSED_PAUSE, stop).await;

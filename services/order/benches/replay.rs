@@ -103,6 +103,7 @@ impl Town {
             cause: decider::Cause::Source(source),
             correlation_id: "01GBY5F0G00000000000000000".into(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event,
         };
         let now = self.now();
@@ -125,8 +126,8 @@ impl Town {
     }
 
     fn keep(&mut self, step: Step<proto::OrderEvent>) {
-        assert!(!step.encoded.is_empty(), "everything here has an effect");
-        self.units.push(Unit(step.encoded));
+        assert!(!step.is_empty(), "everything here has an effect");
+        self.units.push(step.finish().0);
         if self.units.len() == GROUP {
             self.flush();
         }

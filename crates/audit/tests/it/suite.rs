@@ -135,6 +135,7 @@ impl Suite {
                 cause: cause.clone(),
                 correlation_id: "c-1".into(),
                 traceparent: String::new(),
+                unit_remaining: 0,
                 event: event.encoded,
             });
             made.push(LogName::new(event.service, 0).at(position));

@@ -143,7 +143,7 @@ impl fmt::Display for Figures {
             .map(|(service, events)| format!("{service} {}", grouped(*events)))
             .collect();
         row(
-            "events",
+            "events in all logs",
             format!("{} ({})", grouped(events), by_service.join(", ")),
         )?;
         row("duration", format!("{:.1} s", self.duration_s))?;

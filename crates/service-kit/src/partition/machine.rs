@@ -9,7 +9,7 @@ use decider::{
     Actor, Area, Cause, Context, Domain, EventSet, Position, Recorded, Rejected, Revision, Seed,
     Service, Source, StreamId, Timestamp,
 };
-use event_log::{RECORD_BYTES_MAX, UNIT_BYTES_MAX};
+use event_log::{RECORD_BYTES_MAX, UNIT_BYTES_MAX, Unit};
 use prost::{Message, Name};
 use proto::{
     log::v1 as pb,
@@ -33,8 +33,57 @@ pub struct RequestMeta {
 #[derive(Debug)]
 pub struct Step<E> {
     pub records: Vec<Recorded<E>>,
-    /// The same records as bytes, with those of the runtime itself among them.
-    pub encoded: Vec<bytes::Bytes>,
+    /// The same records as bytes, with those of the runtime itself among them,
+    /// still without `unit_remaining`.
+    encoded: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+/// Field 14, varint: `unit_remaining` of `baogong.log.v1.Record`. It is the
+/// last field, so it can be put behind an encoded record.
+const UNIT_REMAINING_TAG: u32 = 14 << 3;
+/// What a record takes of a unit beyond its own bytes: its length prefix in
+/// the log, and tag and value of `unit_remaining`.
+const RECORD_OVERHEAD_BYTES: usize = 4 + 1 + 3;
+/// Kept free in a reaction's unit for the notes on what was refused.
+const NOTES_BYTES: usize = 8 * 1024;
+/// Characters of a refusal that a note repeats.
+const NOTE_CHARACTERS: usize = 300;
+
+impl<E> Step<E> {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.encoded.is_empty()
+    }
+
+    fn push(&mut self, encoded: Vec<u8>) {
+        self.bytes += encoded.len() + RECORD_OVERHEAD_BYTES;
+        self.encoded.push(encoded);
+    }
+
+    /// The unit for the log, and the records as they stand in it.
+    #[must_use]
+    pub fn finish(self) -> (Unit, Vec<Recorded<E>>) {
+        let count = self.encoded.len();
+        let remaining = |n: usize| u32::try_from(count - 1 - n).unwrap_or(u32::MAX);
+        let unit = self
+            .encoded
+            .into_iter()
+            .enumerate()
+            .map(|(n, mut bytes)| {
+                if remaining(n) > 0 {
+                    prost::encoding::encode_varint(u64::from(UNIT_REMAINING_TAG), &mut bytes);
+                    prost::encoding::encode_varint(u64::from(remaining(n)), &mut bytes);
+                }
+                bytes::Bytes::from(bytes)
+            })
+            .collect();
+        let mut records = self.records;
+        for record in &mut records {
+            record.unit_remaining = remaining(record.unit_remaining as usize);
+        }
+        (unit, records)
+    }
 }
 
 impl<E> Default for Step<E> {
@@ -42,6 +91,7 @@ impl<E> Default for Step<E> {
         Self {
             records: Vec::new(),
             encoded: Vec::new(),
+            bytes: 0,
         }
     }
 }
@@ -307,7 +357,7 @@ impl<D: Domain> Machine<D> {
             cause: Cause::Request {
                 request_id: meta.request_id.clone(),
                 digest: meta.digest,
-                record_count: u32::try_from(events.len()).unwrap_or(u32::MAX),
+                record_count: u32::try_from(events.len().max(1)).unwrap_or(u32::MAX),
             },
             now,
             correlation_id: meta.correlation_id.clone(),
@@ -315,7 +365,20 @@ impl<D: Domain> Machine<D> {
             seeds,
         };
         let mut step = Step::default();
-        match self.record(D::command_name(command), events, &origin, &mut step) {
+        if events.is_empty() {
+            let note = pb::RequestAnswered {
+                command: D::command_name(command).to_owned(),
+            };
+            self.record_runtime("requests", &note, &origin, 0, &mut step);
+            return Decision::Accepted(step);
+        }
+        match self.record(
+            D::command_name(command),
+            events,
+            &origin,
+            UNIT_BYTES_MAX,
+            &mut step,
+        ) {
             Ok(()) => Decision::Accepted(step),
             Err(refusal) => Decision::Refused(refusal),
         }
@@ -332,6 +395,7 @@ impl<D: Domain> Machine<D> {
         now: Timestamp,
     ) -> Step<D::Event> {
         let mut step = Step::default();
+        let mut unnoted = 0_u32;
         if source.position <= self.cursor(source.service) {
             return step;
         }
@@ -351,23 +415,55 @@ impl<D: Domain> Machine<D> {
             };
             let name = D::command_name(&command);
             let refused = match self.decide_as(&command, &origin) {
-                Ok(events) => self.record(name, events, &origin, &mut step).err(),
+                Ok(events) => self
+                    .record(
+                        name,
+                        events,
+                        &origin,
+                        UNIT_BYTES_MAX - NOTES_BYTES,
+                        &mut step,
+                    )
+                    .err(),
                 Err(rejection) => Some(Refusal::Rejected(rejection)),
             };
-            if let Some(refusal) = refused {
-                let reason = match &refusal {
-                    Refusal::Rejected(rejection) => rejection.reason(),
-                    _ => "TOO_LARGE",
-                };
-                let note = pb::ReactionRejected {
-                    source: Some(record::source_to_proto(&source)),
-                    source_type: foreign_type.to_owned(),
-                    command: name.to_owned(),
-                    reason: reason.to_owned(),
-                    message: refusal.to_string(),
-                };
-                self.record_runtime("reactions", &note, &origin, n, &mut step);
+            let Some(refusal) = refused else { continue };
+            if step.bytes > UNIT_BYTES_MAX - NOTES_BYTES / 4 {
+                // No room for a note on each: the last one says how many.
+                unnoted += 1;
+                continue;
             }
+            let reason = match &refusal {
+                Refusal::Rejected(rejection) => rejection.reason(),
+                _ => "TOO_LARGE",
+            };
+            let note = pb::ReactionRejected {
+                source: Some(record::source_to_proto(&source)),
+                source_type: foreign_type.to_owned(),
+                command: name.to_owned(),
+                reason: reason.to_owned(),
+                message: refusal.to_string().chars().take(NOTE_CHARACTERS).collect(),
+            };
+            self.record_runtime("reactions", &note, &origin, n, &mut step);
+        }
+        if unnoted > 0 {
+            tracing::error!(%source, unnoted, "more refusals than a unit has room for");
+            let origin = Origin {
+                actor: Actor::system(D::SERVICE.name()),
+                area: foreign.area.clone(),
+                cause,
+                now,
+                correlation_id: foreign.correlation_id.clone(),
+                traceparent,
+                seeds: Seeds::derive(D::SERVICE, self.partition, &cause_text, usize::MAX),
+            };
+            let note = pb::ReactionRejected {
+                source: Some(record::source_to_proto(&source)),
+                source_type: foreign_type.to_owned(),
+                command: String::new(),
+                reason: "MORE_REFUSALS".to_owned(),
+                message: format!("{unnoted} more commands were refused"),
+            };
+            self.record_runtime("reactions", &note, &origin, 0x7fff, &mut step);
         }
         self.cursors.insert(source.service, source.position);
         step
@@ -398,7 +494,13 @@ impl<D: Domain> Machine<D> {
             .decide_as(&due.command, &origin)
             .map_err(Refusal::Rejected)?;
         let mut step = Step::default();
-        self.record(D::command_name(&due.command), events, &origin, &mut step)?;
+        self.record(
+            D::command_name(&due.command),
+            events,
+            &origin,
+            UNIT_BYTES_MAX,
+            &mut step,
+        )?;
         Ok(step)
     }
 
@@ -445,11 +547,12 @@ impl<D: Domain> Machine<D> {
         command: &'static str,
         events: Vec<D::Event>,
         origin: &Origin,
+        unit_bytes_max: usize,
         step: &mut Step<D::Event>,
     ) -> Result<(), Refusal<D::Rejection>> {
         let mut made: Vec<(Raw, Vec<u8>, D::Event)> = Vec::with_capacity(events.len());
         let mut added: HashMap<StreamId, u64> = HashMap::new();
-        let mut total: usize = step.encoded.iter().map(bytes::Bytes::len).sum();
+        let mut total = step.bytes;
         let mut largest = 0;
         for event in events {
             let stream = event.stream();
@@ -460,11 +563,11 @@ impl<D: Domain> Machine<D> {
             let position = Position(self.position.0 + made.len() as u64 + 1);
             let raw = Self::envelope(position, stream, revision, n, origin, Encoded::from(&event));
             let bytes = record::encode(&raw);
-            total += bytes.len();
-            largest = largest.max(bytes.len());
+            total += bytes.len() + RECORD_OVERHEAD_BYTES;
+            largest = largest.max(bytes.len() + RECORD_OVERHEAD_BYTES);
             made.push((raw, bytes, event));
         }
-        for (bytes, max) in [(largest, RECORD_BYTES_MAX), (total, UNIT_BYTES_MAX)] {
+        for (bytes, max) in [(largest, RECORD_BYTES_MAX), (total, unit_bytes_max)] {
             if bytes > max {
                 return Err(Refusal::TooLarge {
                     command,
@@ -475,10 +578,12 @@ impl<D: Domain> Machine<D> {
         }
         for (raw, bytes, event) in made {
             self.note(&raw);
-            let record = raw.map(|_| event);
+            let mut record = raw.map(|_| event);
             D::evolve(&mut self.state, &record);
+            // Its place in the unit, until the unit's length is known.
+            record.unit_remaining = u32::try_from(step.encoded.len()).unwrap_or(u32::MAX);
             step.records.push(record);
-            step.encoded.push(bytes.into());
+            step.push(bytes);
         }
         Ok(())
     }
@@ -528,7 +633,7 @@ impl<D: Domain> Machine<D> {
             origin,
             event,
         );
-        step.encoded.push(record::encode(&raw).into());
+        step.push(record::encode(&raw));
         self.note(&raw);
         // The bytes were made a line above and are a message of the runtime.
         let _ = self.fold_runtime(&raw);
@@ -555,6 +660,7 @@ impl<D: Domain> Machine<D> {
             cause: origin.cause.clone(),
             correlation_id: origin.correlation_id.clone(),
             traceparent: origin.traceparent.clone(),
+            unit_remaining: 0,
             event,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use decider::{Domain, Position, Timestamp};
+use decider::{Domain, Position, Rejected, Timestamp};
 use event_log::{LogError, Unit};
 use proto::AnyEvent;
 use tokio::sync::{mpsc, oneshot};
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Committed, Inner, Reply, SubmitError, Work,
-    machine::{Decision, Machine, Step},
+    machine::{Decision, Machine, RUNTIME_PREFIX, Refusal, Step},
 };
 
 /// Longest sleep while no timer is set.
@@ -33,20 +33,21 @@ pub(super) struct Writer<D: Domain> {
 /// What becomes durable together, and who waits for it.
 struct Group<D: Domain> {
     units: Vec<Unit>,
-    waiting: Vec<(Reply<D>, Answer<D::Event>)>,
+    waiting: Vec<(Reply<D>, Answer<D::Event, D::Rejection>)>,
     clock: Vec<(oneshot::Sender<Advanced>, Advanced)>,
 }
 
 /// The clock's time, and how many timers fired on the way.
 type Advanced = (Timestamp, u64);
 
-enum Answer<E> {
+enum Answer<E, R: Rejected> {
     Made(Committed<E>),
     /// Answered before; the records are read from the log.
     Repeated {
         first: Position,
         count: u32,
     },
+    Refused(Refusal<R>),
 }
 
 impl<D: Domain> Default for Group<D> {
@@ -60,10 +61,14 @@ impl<D: Domain> Default for Group<D> {
 }
 
 impl<D: Domain> Group<D> {
-    fn push(&mut self, step: Step<D::Event>) {
-        if !step.encoded.is_empty() {
-            self.units.push(Unit(step.encoded));
+    /// Gives the records as they will stand in the log.
+    fn push(&mut self, step: Step<D::Event>) -> Vec<decider::Recorded<D::Event>> {
+        if step.is_empty() {
+            return Vec::new();
         }
+        let (unit, records) = step.finish();
+        self.units.push(unit);
+        records
     }
 }
 
@@ -180,11 +185,10 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
             } => match machine.request(&command, &meta, now) {
                 Decision::Accepted(step) => {
                     let answer = Answer::Made(Committed {
-                        records: step.records.clone(),
                         position: machine.position(),
+                        records: group.push(step),
                         repeated: false,
                     });
-                    group.push(step);
                     group.waiting.push((reply, answer));
                 }
                 Decision::Repeated { first, count } => {
@@ -193,8 +197,8 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
                         .push((reply, Answer::Repeated { first, count }));
                 }
                 Decision::Refused(refusal) => {
-                    // Nobody may care any more; that is theirs to decide.
-                    let _ = reply.send(Err(refusal.into()));
+                    // What it rests on may be in this very group.
+                    group.waiting.push((reply, Answer::Refused(refusal)));
                 }
             },
             Work::Reaction {
@@ -222,7 +226,7 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
         let mut fired = 0;
         while fired < TIMERS_MAX {
             let due = D::due(machine.state(), now);
-            if due.is_empty() {
+            if due.is_empty() && D::next_due(machine.state()).is_none_or(|at| at > now) {
                 break;
             }
             let mut progress = false;
@@ -230,7 +234,7 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
                 fired += 1;
                 match machine.timer(&item, now) {
                     Ok(step) => {
-                        progress |= !step.encoded.is_empty();
+                        progress |= !step.is_empty();
                         group.push(step);
                     }
                     Err(refusal) => tracing::error!(
@@ -294,6 +298,7 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
             let answer = match answer {
                 Answer::Made(committed) => Ok(committed),
                 Answer::Repeated { first, count } => self.read_again(first, count),
+                Answer::Refused(refusal) => Err(refusal.into()),
             };
             let _ = reply.send(answer);
         }
@@ -309,20 +314,21 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
         first: Position,
         count: u32,
     ) -> Result<Committed<D::Event>, SubmitError<D::Rejection>> {
-        let log_error = |error: &dyn std::fmt::Display| SubmitError::Log(error.to_string());
+        let log_error = |error: &dyn std::fmt::Display| SubmitError::Unreadable(error.to_string());
         let entries = self
             .inner
             .log
             .read(first, count as usize)
             .map_err(|e| log_error(&e))?;
+        let mut position = first;
         let mut records = Vec::with_capacity(entries.len());
         for entry in entries {
             let raw = proto::record::decode(&entry.bytes).map_err(|e| log_error(&e))?;
-            records.push(proto::record::decode_event(raw).map_err(|e| log_error(&e))?);
+            position = raw.position;
+            if !raw.event.type_name.starts_with(RUNTIME_PREFIX) {
+                records.push(proto::record::decode_event(raw).map_err(|e| log_error(&e))?);
+            }
         }
-        let position = records
-            .last()
-            .map_or(first, |record: &decider::Recorded<_>| record.position);
         Ok(Committed {
             records,
             position,

@@ -266,6 +266,7 @@ fn recorded<E>(
         cause: Cause::Timer { due: now },
         correlation_id: String::new(),
         traceparent: String::new(),
+        unit_remaining: 0,
         event,
     }
 }

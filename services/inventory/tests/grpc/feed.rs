@@ -62,6 +62,7 @@ impl Feed {
             },
             correlation_id: format!("request-{position}"),
             traceparent: String::new(),
+            unit_remaining: 0,
             event: Encoded::from(&event),
         };
         let unit = Unit(vec![record::encode(&record).into()]);

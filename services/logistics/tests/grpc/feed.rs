@@ -48,6 +48,7 @@ impl Feed {
             cause: Cause::Timer { due: START },
             correlation_id: format!("event-{position}"),
             traceparent: String::new(),
+            unit_remaining: 0,
             event: Encoded::from(&event),
         };
         let unit = Unit(vec![record::encode(&record).into()]);

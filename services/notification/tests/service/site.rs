@@ -87,8 +87,10 @@ impl Site {
         })
         .await
         .expect("a bus");
-        let master = MasterKey::load(&sealing(&directory)).expect("a master key");
-        let keys = KeyRing::open(&bus, master).await.expect("a key ring");
+        let sealing = sealing(&directory);
+        let master = MasterKey::load(&sealing).expect("a master key");
+        let opened = KeyRing::open(&bus, master, &sealing.master_key_file).await;
+        let keys = opened.expect("a key ring").keys;
         let mut tasks = JoinSet::new();
         let robot = Robot::start(&mut tasks).await;
         let order = Feed::start(&bus, Service::Order, &mut tasks);

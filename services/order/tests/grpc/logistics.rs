@@ -74,6 +74,7 @@ impl Logistics {
             },
             correlation_id: format!("event-{position}"),
             traceparent: String::new(),
+            unit_remaining: 0,
             event: Encoded::from(&event),
         };
         let unit = Unit(vec![record::encode(&record).into()]);

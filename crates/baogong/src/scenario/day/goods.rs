@@ -15,7 +15,7 @@ use proto::{
     },
     time::to_proto,
 };
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::Day;
 use crate::scenario::world::Household;
@@ -27,45 +27,58 @@ const PAGE: i32 = 500;
 const SPARE_ONE_IN: i64 = 50;
 /// Lots of each product, of different growers, with different last days.
 const LOTS: i64 = 3;
+/// Rounds of buying after which something must be wrong.
+const ROUNDS_MAX: u32 = 10;
 /// The three bureaus of the procurement group, by turns.
 const PROCUREMENT: &str = "procurement-group";
 
 impl Day {
     pub(super) async fn buy(&mut self) -> anyhow::Result<()> {
-        let request = GetProcurementNeedRequest {
-            area: self.area(),
-            min_position: 0,
-        };
-        let need = self
-            .suite
-            .call(async |mut suite| suite.inventory.get_procurement_need(request.clone()).await)
-            .await?;
-        // A day that goes on after an interruption has bought already what it
-        // then needed, and needs nothing now.
-        let lots = need
-            .lines
-            .iter()
-            .filter(|line| line.to_buy_units > 0)
-            .flat_map(|line| {
-                let units = line.to_buy_units + line.to_buy_units.div_euclid(SPARE_ONE_IN) + LOTS;
-                (0..LOTS).map(move |n| {
-                    let share = units / LOTS + i64::from(n < units % LOTS);
-                    (line.product_id.as_str(), n, share)
+        for round in 1..=ROUNDS_MAX {
+            let request = GetProcurementNeedRequest {
+                area: self.area(),
+                min_position: 0,
+            };
+            let need = self
+                .suite
+                .call(async |mut suite| suite.inventory.get_procurement_need(request.clone()).await)
+                .await?;
+            let lots: Vec<_> = need
+                .lines
+                .iter()
+                .filter(|line| line.to_buy_units > 0)
+                .flat_map(|line| {
+                    let units =
+                        line.to_buy_units + line.to_buy_units.div_euclid(SPARE_ONE_IN) + LOTS;
+                    (0..LOTS).map(move |n| {
+                        let share = units / LOTS + i64::from(n < units % LOTS);
+                        (line.product_id.as_str(), n, share)
+                    })
                 })
-            });
-        self.each("buying", lots, async |(product, n, units)| {
-            self.receive_lot(product, n, units).await
-        })
-        .await?;
-        Ok(())
+                .collect();
+            if lots.is_empty() {
+                return Ok(());
+            }
+            self.each("buying", lots, async |(product, n, units)| {
+                self.receive_lot(round, product, n, units).await
+            })
+            .await?;
+            self.suite.settle().await?;
+        }
+        anyhow::bail!("after {ROUNDS_MAX} rounds of buying there is still something missing")
     }
 
-    async fn receive_lot(&self, product: &str, n: i64, units: i64) -> Result<(), Status> {
-        let lot = format!("{}-{product}-{}", self.world.community, n + 1);
+    async fn receive_lot(
+        &self,
+        round: u32,
+        product: &str,
+        n: i64,
+        units: i64,
+    ) -> Result<(), Status> {
         let request = ReceiveLotRequest {
-            request_id: self.request_id("lot", &format!("{product}-{n}")),
+            request_id: self.request_id(&format!("lot-{round}"), &format!("{product}-{n}")),
             area: self.area(),
-            lot_id: lot,
+            lot_id: format!("{}-{product}-{round}-{}", self.world.community, n + 1),
             product_id: product.to_owned(),
             quantity_units: units,
             supplier_id: format!("supplier-{}", n + 1),
@@ -73,15 +86,19 @@ impl Day {
             expires_time: Some(to_proto(self.at((10 - n) * 24 * 60))),
             location: "depot".to_owned(),
         };
-        self.suite
+        let received = self
+            .suite
             .call(async |mut suite| {
-                suite
-                    .inventory
-                    .receive_lot(by(Role::Dispatcher, PROCUREMENT, request.clone()))
-                    .await
+                let request = by(Role::Dispatcher, PROCUREMENT, request.clone());
+                suite.inventory.receive_lot(request).await
             })
-            .await
-            .map(|_| ())
+            .await;
+        match received {
+            // This day was interrupted while buying: the lot came in then, and
+            // the next round buys what is still missing.
+            Err(status) if status.code() == Code::AlreadyExists => Ok(()),
+            received => received.map(|_| ()),
+        }
     }
 
     pub(super) async fn pick_and_load(&mut self) -> anyhow::Result<()> {

@@ -284,6 +284,7 @@ fn replay(history: &[(Timestamp, LogisticsEvent)]) -> State {
             cause: Cause::Timer { due: *at },
             correlation_id: String::new(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event: event.clone(),
         };
         Logistics::evolve(&mut state, &record);

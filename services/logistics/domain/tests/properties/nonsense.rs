@@ -280,6 +280,7 @@ fn record(n: u64, event: LogisticsEvent) -> Recorded<LogisticsEvent> {
         cause: Cause::Timer { due: START },
         correlation_id: String::new(),
         traceparent: String::new(),
+        unit_remaining: 0,
         event,
     }
 }

@@ -26,6 +26,7 @@ pub fn fold(spec: &mut Spec, events: impl IntoIterator<Item = LogisticsEvent>) {
             },
             correlation_id: String::new(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event,
         };
         Logistics::evolve(&mut spec.state, &record);

@@ -268,6 +268,7 @@ impl Log {
             cause: Cause::Timer { due: now },
             correlation_id: "test".to_owned(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event,
         });
     }

@@ -83,6 +83,7 @@ impl World {
             cause: Cause::Timer { due: self.now },
             correlation_id: String::new(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event,
         };
         for command in Orders::react(&self.state, &record) {
@@ -124,6 +125,7 @@ impl World {
             cause: Cause::Timer { due: self.now },
             correlation_id: String::new(),
             traceparent: String::new(),
+            unit_remaining: 0,
             event,
         };
         Orders::evolve(&mut self.state, &record);
