@@ -43,6 +43,7 @@ fn record(position: u64) -> Bytes {
         traceparent: String::new(),
         area: "632725100".into(),
         data: vec![7; 80],
+        unit_remaining: 0,
     };
     record.encode_to_vec().into()
 }

@@ -6,6 +6,7 @@
 //! and only then answers.
 
 pub mod machine;
+mod step;
 mod writer;
 
 use std::{sync::Arc, time::Duration};

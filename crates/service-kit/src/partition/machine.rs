@@ -9,13 +9,16 @@ use decider::{
     Actor, Area, Cause, Context, Domain, EventSet, Position, Recorded, Rejected, Revision, Seed,
     Service, Source, StreamId, Timestamp,
 };
-use event_log::{RECORD_BYTES_MAX, UNIT_BYTES_MAX, Unit};
+use event_log::{RECORD_BYTES_MAX, UNIT_BYTES_MAX};
 use prost::{Message, Name};
 use proto::{
     log::v1 as pb,
     record::{self, Encoded, Raw, RecordError},
 };
 use sha2::{Digest, Sha256};
+
+use super::step::RECORD_OVERHEAD_BYTES;
+pub use super::step::Step;
 
 /// A request as the machine needs it.
 #[derive(Debug, Clone)]
@@ -29,72 +32,10 @@ pub struct RequestMeta {
     pub traceparent: String,
 }
 
-/// The records of one accepted command, not yet in the log.
-#[derive(Debug)]
-pub struct Step<E> {
-    pub records: Vec<Recorded<E>>,
-    /// The same records as bytes, with those of the runtime itself among them,
-    /// still without `unit_remaining`.
-    encoded: Vec<Vec<u8>>,
-    bytes: usize,
-}
-
-/// Field 14, varint: `unit_remaining` of `baogong.log.v1.Record`. It is the
-/// last field, so it can be put behind an encoded record.
-const UNIT_REMAINING_TAG: u32 = 14 << 3;
-/// What a record takes of a unit beyond its own bytes: its length prefix in
-/// the log, and tag and value of `unit_remaining`.
-const RECORD_OVERHEAD_BYTES: usize = 4 + 1 + 3;
 /// Kept free in a reaction's unit for the notes on what was refused.
 const NOTES_BYTES: usize = 8 * 1024;
 /// Characters of a refusal that a note repeats.
 const NOTE_CHARACTERS: usize = 300;
-
-impl<E> Step<E> {
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.encoded.is_empty()
-    }
-
-    fn push(&mut self, encoded: Vec<u8>) {
-        self.bytes += encoded.len() + RECORD_OVERHEAD_BYTES;
-        self.encoded.push(encoded);
-    }
-
-    /// The unit for the log, and the records as they stand in it.
-    #[must_use]
-    pub fn finish(self) -> (Unit, Vec<Recorded<E>>) {
-        let count = self.encoded.len();
-        let remaining = |n: usize| u32::try_from(count - 1 - n).unwrap_or(u32::MAX);
-        let unit = self
-            .encoded
-            .into_iter()
-            .enumerate()
-            .map(|(n, mut bytes)| {
-                if remaining(n) > 0 {
-                    prost::encoding::encode_varint(u64::from(UNIT_REMAINING_TAG), &mut bytes);
-                    prost::encoding::encode_varint(u64::from(remaining(n)), &mut bytes);
-                }
-                bytes::Bytes::from(bytes)
-            })
-            .collect();
-        let mut records = self.records;
-        for record in &mut records {
-            record.unit_remaining = remaining(record.unit_remaining as usize);
-        }
-        (unit, records)
-    }
-}
-
-impl<E> Default for Step<E> {
-    fn default() -> Self {
-        Self {
-            records: Vec::new(),
-            encoded: Vec::new(),
-            bytes: 0,
-        }
-    }
-}
 
 /// How a request was met.
 #[derive(Debug)]
@@ -559,7 +500,7 @@ impl<D: Domain> Machine<D> {
             let ahead = added.entry(stream.clone()).or_default();
             *ahead += 1;
             let revision = Revision(self.revision(&stream).0 + *ahead);
-            let n = made.len() + step.encoded.len();
+            let n = made.len() + step.len();
             let position = Position(self.position.0 + made.len() as u64 + 1);
             let raw = Self::envelope(position, stream, revision, n, origin, Encoded::from(&event));
             let bytes = record::encode(&raw);
@@ -581,7 +522,7 @@ impl<D: Domain> Machine<D> {
             let mut record = raw.map(|_| event);
             D::evolve(&mut self.state, &record);
             // Its place in the unit, until the unit's length is known.
-            record.unit_remaining = u32::try_from(step.encoded.len()).unwrap_or(u32::MAX);
+            record.unit_remaining = u32::try_from(step.len()).unwrap_or(u32::MAX);
             step.records.push(record);
             step.push(bytes);
         }

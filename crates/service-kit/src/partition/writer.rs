@@ -30,10 +30,16 @@ pub(super) struct Writer<D: Domain> {
     timers_rest_until: Timestamp,
 }
 
+/// Who waits, and what is to be answered.
+type Waiting<D> = (
+    Reply<D>,
+    Answer<<D as Domain>::Event, <D as Domain>::Rejection>,
+);
+
 /// What becomes durable together, and who waits for it.
 struct Group<D: Domain> {
     units: Vec<Unit>,
-    waiting: Vec<(Reply<D>, Answer<D::Event, D::Rejection>)>,
+    waiting: Vec<Waiting<D>>,
     clock: Vec<(oneshot::Sender<Advanced>, Advanced)>,
 }
 
