@@ -152,7 +152,8 @@ impl Day {
     }
 
     fn bar(&self, what: &'static str, length: usize) -> ProgressBar {
-        if !self.bars {
+        // What has no name goes on within something that has a bar.
+        if !self.bars || what.is_empty() {
             return ProgressBar::hidden();
         }
         let style = ProgressStyle::with_template("{msg:<36} {bar:40} {pos:>6}/{len} {elapsed}")
@@ -178,7 +179,7 @@ impl Day {
             .inspect(|_| bar.inc(1))
             .try_collect()
             .await
-            .map_err(|status| refused(what, &status));
+            .map_err(|status| refused(if what.is_empty() { "a call" } else { what }, &status));
         bar.finish();
         answers
     }
