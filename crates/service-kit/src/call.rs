@@ -183,6 +183,23 @@ impl<D: Domain> Partitions<D> {
             .map_err(|error| status::query(D::SERVICE, &error))
     }
 
+    /// Answers from the state of a past moment where one is asked for, and
+    /// otherwise as it is.
+    ///
+    /// # Errors
+    /// As [`Self::query`] and [`Self::query_as_of`].
+    pub async fn query_at<M: QueryRequest, R: Send + 'static>(
+        &self,
+        message: &M,
+        moment: Option<AsOf>,
+        look: impl FnOnce(&Machine<D>, &Area, Timestamp) -> R + Send + 'static,
+    ) -> Result<(R, Position), Status> {
+        match moment {
+            None => self.query(message, look).await,
+            Some(moment) => self.query_as_of(message, moment, look).await,
+        }
+    }
+
     /// Reads the page that a list request asks for.
     ///
     /// # Errors

@@ -195,22 +195,14 @@ impl OrderService for Service {
             .iter()
             .map(|id| id.as_str().into())
             .collect();
-        let count_left = move |state: &State, area: &decider::Area| {
-            state.households_still_with(area, &from, &chosen)
-        };
         // The first answer again, although more were handed over since.
-        let (remaining, _) = if done.repeated {
-            let then = AsOf::Position(done.position);
-            self.partitions
-                .query_as_of(&look, then, move |machine, area, _| {
-                    count_left(machine.state(), area)
-                })
-                .await?
-        } else {
-            self.partitions
-                .query(&look, |machine, area, _| count_left(machine.state(), area))
-                .await?
-        };
+        let then = done.repeated.then_some(AsOf::Position(done.position));
+        let (remaining, _) = self
+            .partitions
+            .query_at(&look, then, move |machine, area, _| {
+                machine.state().households_still_with(area, &from, &chosen)
+            })
+            .await?;
         Ok(Response::new(pb::HandOverHouseholdsResponse {
             position: done.position.0,
             handed_over_households: count(done.records.len()),
@@ -464,25 +456,13 @@ impl OrderService for Service {
             Some(Asked::Position(position)) => Some(AsOf::Position(Position(position))),
             Some(Asked::Time(time)) => Some(as_of_time(&time)?),
         };
-        let look = |state: &State, area: &decider::Area| query::coverage(&state.coverage(area));
-        let ((total, rows, time), position) = match moment {
-            None => {
-                self.partitions
-                    .query(message, |machine, area, now| {
-                        let (total, rows) = look(machine.state(), area);
-                        (total, rows, now)
-                    })
-                    .await?
-            }
-            Some(moment) => {
-                self.partitions
-                    .query_as_of(message, moment, move |machine, area, time| {
-                        let (total, rows) = look(machine.state(), area);
-                        (total, rows, time)
-                    })
-                    .await?
-            }
-        };
+        let ((total, rows, time), position) = self
+            .partitions
+            .query_at(message, moment, |machine, area, time| {
+                let (total, rows) = query::coverage(&machine.state().coverage(area));
+                (total, rows, time)
+            })
+            .await?;
         Ok(Response::new(pb::GetCoverageResponse {
             as_of_position: position.0,
             as_of_time: Some(to_proto(time)),
@@ -506,26 +486,16 @@ impl OrderService for Service {
         let page = self
             .partitions
             .page(message.page_size, &message.page_token, &list)?;
-        let look = move |state: &State, area: &decider::Area| {
-            let items = state
-                .missed(area, page.after.as_deref())
-                .map(|missed| query::missed(&missed));
-            page.cut(items, |missed| missed.household_id.clone())
-        };
-        let ((households, next_page_token), position) = match moment {
-            None => {
-                self.partitions
-                    .query(message, |machine, area, _| look(machine.state(), area))
-                    .await?
-            }
-            Some(moment) => {
-                self.partitions
-                    .query_as_of(message, moment, move |machine, area, _| {
-                        look(machine.state(), area)
-                    })
-                    .await?
-            }
-        };
+        let ((households, next_page_token), position) = self
+            .partitions
+            .query_at(message, moment, move |machine, area, _| {
+                let items = machine
+                    .state()
+                    .missed(area, page.after.as_deref())
+                    .map(|missed| query::missed(&missed));
+                page.cut(items, |missed| missed.household_id.clone())
+            })
+            .await?;
         Ok(Response::new(pb::ListMissedHouseholdsResponse {
             as_of_position: position.0,
             households,
