@@ -10,7 +10,11 @@ use proto::{
         AdvanceClockRequest, AdvanceClockResponse, GetStatusRequest, GetStatusResponse,
         PartitionStatus, SourceCursor, admin_service_server::AdminService,
     },
-    log::v1::{ReadRequest, ReadResponse, log_service_server::LogService},
+    log::v1::{
+        GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
+        GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
+        ReadRequest, ReadResponse, log_service_server::LogService,
+    },
     time::to_proto,
 };
 use tokio::sync::{mpsc, watch};
@@ -155,6 +159,27 @@ impl<D: Domain> LogService for Logs<D> {
         });
         let parts = ReceiverStream::new(receiver).chain(outcome);
         Ok(Response::new(Box::pin(parts)))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        _request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        Err(Status::unimplemented("no notary yet"))
+    }
+
+    async fn get_inclusion_proof(
+        &self,
+        _request: Request<GetInclusionProofRequest>,
+    ) -> Result<Response<GetInclusionProofResponse>, Status> {
+        Err(Status::unimplemented("no notary yet"))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        _request: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        Err(Status::unimplemented("no notary yet"))
     }
 }
 
