@@ -8,6 +8,7 @@ pub mod events;
 pub mod record;
 pub mod requests;
 pub mod time;
+pub mod unit;
 
 macro_rules! packages {
     ($($package:ident = $name:literal),*) => {

@@ -22,6 +22,7 @@ mod proofs;
 mod receipt;
 mod receipt_text;
 mod signer;
+mod state_digest;
 mod tiles;
 mod tree;
 mod witness;
@@ -38,6 +39,7 @@ pub use proofs::{ConsistencyProof, InclusionProof, ProofError, Prover};
 pub use receipt::{Entry, Failure, FailureKind, Proven, Receipt, ReceiptError};
 pub use signed_note::Signature;
 pub use signer::{CheckpointSigner, SignError};
+pub use state_digest::{BadStateDigest, StateDigest};
 pub use tiles::{
     BadTilePath, MemoryTiles, RecordTooLong, StoreError, TileKind, TilePath, TileStore,
     decode_entries, encode_entries,
