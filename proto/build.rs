@@ -5,6 +5,35 @@ use std::{env, fs, path::PathBuf};
 
 const ROOT: &str = "baogong";
 
+/// Messages that stand in the services' states, which are written as
+/// snapshots.
+const IN_STATES: [&str; 10] = [
+    "baogong.types.v1.Door",
+    "baogong.types.v1.Line",
+    "baogong.types.v1.Sealed",
+    "baogong.order.v1.Offer",
+    "baogong.inventory.v1.Allocation",
+    "baogong.inventory.v1.Bag",
+    "baogong.logistics.v1.Custodian",
+    "baogong.logistics.v1.ParcelBag",
+    "baogong.logistics.v1.Stop",
+    "baogong.notification.v1.Parameter",
+];
+
+/// Enumerations that stand in them.
+const VALUES_IN_STATES: [&str; 10] = [
+    "baogong.types.v1.Need",
+    "baogong.order.v1.Channel",
+    "baogong.order.v1.GroupBuyState",
+    "baogong.order.v1.OrderState",
+    "baogong.inventory.v1.Category",
+    "baogong.inventory.v1.DemandState",
+    "baogong.logistics.v1.ExceptionCode",
+    "baogong.logistics.v1.ParcelState",
+    "baogong.logistics.v1.RunState",
+    "baogong.notification.v1.ChannelKind",
+];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed={ROOT}");
     let files = protos(ROOT.into())?;
@@ -17,6 +46,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
+    for message in IN_STATES {
+        config.message_attribute(message, "#[derive(serde::Serialize, serde::Deserialize)]");
+    }
+    for values in VALUES_IN_STATES {
+        config.enum_attribute(values, "#[derive(serde::Serialize, serde::Deserialize)]");
+        // By number, so that a new value changes nothing that was written.
+        config.enum_attribute(values, r#"#[serde(into = "i32", try_from = "i32")]"#);
+    }
     tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 use crate::{Findings, SERVICES, tree};
 
 const DEPENDENCIES: [&str; 4] = ["proto", "decider", "thiserror", "serde"];
-const FOR_TESTS: [&str; 1] = ["proptest"];
+const FOR_TESTS: [&str; 2] = ["postcard", "proptest"];
 
 /// Never in a domain's sources, as whole words.
 const WORDS: [&str; 15] = [

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! invariants {
     ($($variant:ident = $id:literal: $statement:literal;)*) => {
@@ -60,8 +60,18 @@ impl Serialize for Invariant {
     }
 }
 
+impl<'de> Deserialize<'de> for Invariant {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(deserializer)?;
+        let known = Self::ALL.iter().find(|invariant| invariant.id() == id);
+        known
+            .copied()
+            .ok_or_else(|| serde::de::Error::custom(format_args!("`{id}` is no invariant")))
+    }
+}
+
 /// One case in which an invariant does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     pub invariant: Invariant,
     /// The entity concerned, for example `lot/rice-1`.

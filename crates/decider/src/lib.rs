@@ -13,6 +13,7 @@
 mod ids;
 mod invariant;
 mod meta;
+pub mod rewritten;
 pub mod spec;
 
 pub use ids::{Area, InvalidId, Position, Revision, Seed, StreamId, Timestamp, is_code};
@@ -64,7 +65,12 @@ pub struct Due<C> {
 /// One service's rules. All functions are pure and total.
 pub trait Domain: Send + Sync + 'static {
     /// Everything that is decided upon; built by `evolve` alone.
-    type State: Default + Send + Sync + 'static;
+    ///
+    /// It can be written and read again, for snapshots and digests. What is
+    /// written depends on what the state says and on nothing else: equal
+    /// states give equal bytes, on every machine and in whatever order they
+    /// were built. What can be derived from the rest need not be written.
+    type State: Default + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static;
     type Command: Clone + std::fmt::Debug + Send + Sync + 'static;
     type Event: EventSet;
     /// Events of other services that `react` may look at.

@@ -24,7 +24,7 @@ use service_kit::{
 /// Confirms orders; those that begin with "late" a minute later once more.
 struct Toy;
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 struct State {
     confirmed: Vec<String>,
     timers: std::collections::BTreeSet<(Timestamp, String)>,

@@ -10,7 +10,7 @@ use crate::{state::State, units::Units};
 /// Every lot's account balances, and agrees with what the orders hold: set
 /// aside for them, out with them, or lost on the way to them.
 pub(crate) fn violations(state: &State) -> Vec<Violation> {
-    let mut found = state.misfits();
+    let mut found = state.all_misfits();
     let mut reserved = BTreeMap::<&str, Units>::new();
     let mut out = BTreeMap::<&str, Units>::new();
     for demand in state.demands.values() {

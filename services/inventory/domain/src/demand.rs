@@ -9,6 +9,7 @@ use proto::{
     inventory::v1::{Allocation, Bag, DemandState},
     types::v1::{Door, Line},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     queue::Seq,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// An order as the store sees it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
     pub order_id: Arc<str>,
     pub household_id: String,
@@ -44,6 +45,7 @@ pub struct Demand {
     pub updated: Timestamp,
     pub revision: Revision,
     pub(crate) seq: Seq,
+    #[serde(skip)]
     pub(crate) door_key: Arc<str>,
     /// Units damaged or lost on the way.
     pub(crate) lost: Vec<Allocation>,
@@ -51,7 +53,7 @@ pub struct Demand {
     pub(crate) replacements: BTreeMap<String, Replacement>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Replacement {
     Waiting(Seq),
     Answered,

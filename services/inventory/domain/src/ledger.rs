@@ -1,11 +1,13 @@
 //! The stock account of a lot, and the same sums for a product: every unit is
 //! in exactly one place, and units change place by a named movement.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::Units;
 
 /// received = on hand + reserved + dispatched + spoiled − returned (INV-01);
 /// dispatched and returned count all that ever left and came back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     pub received: Units,
     pub on_hand: Units,

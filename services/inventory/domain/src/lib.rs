@@ -29,6 +29,7 @@ mod react;
 mod rejection;
 mod replacement;
 mod reservation;
+mod snapshot;
 mod state;
 mod timers;
 mod units;

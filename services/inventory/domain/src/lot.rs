@@ -7,6 +7,7 @@ use proto::{
     inventory::v1::{LotReceived, StockSpoiled},
     time::{from_proto, to_proto},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     command::{ReceiveLot, SpoilStock},
@@ -25,7 +26,7 @@ pub const EXPIRED: &str = "EXPIRED";
 /// Where a lot without expiry stands in the order of expiry: last.
 const NEVER: Timestamp = Timestamp(i64::MAX);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lot {
     pub lot_id: String,
     pub product_id: String,

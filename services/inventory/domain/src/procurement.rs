@@ -5,6 +5,7 @@ use proto::{
     InventoryEvent,
     inventory::v1::{ProcurementClosed, ProcurementOpened},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     rejection::Rejection,
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Buying for an area. It goes on until it is closed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Procurement {
     pub closed: bool,
     /// When it was last closed or opened; none: never.

@@ -8,6 +8,7 @@ use proto::{
     InventoryEvent,
     inventory::v1::{Category, ProductDefined},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     command::DefineProduct,
@@ -20,7 +21,7 @@ use crate::{
 /// The heaviest sale unit, one tonne.
 pub const UNIT_WEIGHT_MAX: Grams = Grams(1_000_000);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Product {
     pub product_id: String,
     pub name: String,
@@ -32,8 +33,10 @@ pub struct Product {
     pub revision: Revision,
     pub defined: Timestamp,
     /// All lots ever received.
+    #[serde(skip)]
     pub(crate) lots: BTreeSet<String>,
     /// Lots with units on hand, in the order in which they are to be used.
+    #[serde(skip)]
     pub(crate) shelf: BTreeSet<(Timestamp, String)>,
 }
 

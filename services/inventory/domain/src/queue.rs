@@ -12,19 +12,21 @@ use std::{
     sync::Arc,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::Units;
 
 /// Position of the event that put an entry into the queue: its age.
 pub(crate) type Seq = u64;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WaitingOrder {
     pub order_id: Arc<str>,
     /// Each product once.
     pub wants: Vec<(String, Units)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WaitingReplacement {
     pub order_id: Arc<str>,
     pub for_label: String,
@@ -33,7 +35,7 @@ pub(crate) struct WaitingReplacement {
     pub checkpoint_id: String,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Lane {
     orders: BTreeSet<Seq>,
     replacements: BTreeSet<Seq>,
@@ -41,7 +43,7 @@ struct Lane {
 }
 
 /// The queue of one area.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Queue {
     orders: BTreeMap<Seq, WaitingOrder>,
     replacements: BTreeMap<Seq, WaitingReplacement>,

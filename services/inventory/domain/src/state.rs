@@ -8,6 +8,7 @@ use std::{
 
 use decider::{Area, Invariant, Revision, StreamId, Timestamp, Violation};
 use proto::inventory::v1::{Allocation, DemandState};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     demand::{Demand, state_name},
@@ -32,26 +33,29 @@ pub struct State {
     pub(crate) books: BTreeMap<Area, Book>,
     /// When there is something to do, and where.
     pub(crate) timers: BTreeSet<(Timestamp, Area)>,
-    misfits: Vec<Violation>,
-    misfit_count: u64,
+    pub(crate) misfits: Vec<Violation>,
+    pub(crate) misfit_count: u64,
 }
 
 /// What belongs to one area.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Book {
     pub products: BTreeMap<String, Product>,
+    #[serde(skip)]
     pub lots: BTreeSet<String>,
     pub queue: Queue,
     pub procurement: Procurement,
     /// Lots with units on hand, by the time at which those expire.
+    #[serde(skip)]
     pub expiring: BTreeSet<(Timestamp, String)>,
     /// Orders in the order of the doors; under `Unspecified` those of any
     /// state.
+    #[serde(skip)]
     pub doors: BTreeMap<DemandState, BTreeSet<DoorKey>>,
     /// The fact that made the work which the queue waits for.
     work_since: Option<Timestamp>,
     /// The book's entry in [`State::timers`].
-    timer: Option<Timestamp>,
+    pub timer: Option<Timestamp>,
 }
 
 /// Place of the door, then order id.
@@ -192,7 +196,7 @@ impl State {
         }
     }
 
-    pub(crate) fn misfits(&self) -> Vec<Violation> {
+    pub(crate) fn all_misfits(&self) -> Vec<Violation> {
         let mut found = self.misfits.clone();
         let kept = u64::try_from(found.len()).unwrap_or(u64::MAX);
         if self.misfit_count > kept {
@@ -237,8 +241,35 @@ impl Book {
         let key = demand.door_key();
         if let Some(doors) = self.doors.get_mut(&demand.state) {
             doors.remove(&key);
+            if doors.is_empty() {
+                self.doors.remove(&demand.state);
+            }
         }
         self.doors.entry(state).or_default().insert(key);
         demand.state = state;
+    }
+
+    /// Puts a demand on the lists of doors, as it is.
+    pub fn list(&mut self, demand: &Demand) {
+        for state in [demand.state, DemandState::Unspecified] {
+            self.doors
+                .entry(state)
+                .or_default()
+                .insert(demand.door_key());
+        }
+    }
+
+    /// Puts a lot on the lists of its area and product, as it is.
+    pub fn shelve(&mut self, lot: &Lot) {
+        self.lots.insert(lot.lot_id.clone());
+        if let Some(product) = self.products.get_mut(&lot.product_id) {
+            product.lots.insert(lot.lot_id.clone());
+            if lot.stock.on_hand > Units::ZERO {
+                product.shelf.insert(lot.shelf_key());
+                if lot.expires.is_some() {
+                    self.expiring.insert(lot.shelf_key());
+                }
+            }
+        }
     }
 }

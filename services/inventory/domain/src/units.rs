@@ -3,10 +3,13 @@
 
 use std::{fmt, iter::Sum};
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident in $unit:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
         pub struct $name(pub i64);
 
         impl $name {

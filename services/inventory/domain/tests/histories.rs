@@ -11,7 +11,9 @@ use std::collections::HashMap;
 
 use decider::{
     Actor, Area, Cause, Context, Domain, EventSet, Position, Recorded, Revision, Seed, StreamId,
-    Timestamp, spec::START,
+    Timestamp,
+    rewritten::{Codec, assert_goes_on},
+    spec::START,
 };
 use inventory_domain::{Command, Rejection, State, Stock};
 use model::Model;
@@ -290,6 +292,11 @@ fn ask_everything(state: &State, log: &[Recorded<InventoryEvent>]) {
     let _ = state.demands(&area(), any, None).map(Iterator::count);
 }
 
+const POSTCARD: Codec<State> = Codec {
+    write: |state| postcard::to_stdvec(state).expect("a state can be written"),
+    read: |bytes| postcard::from_bytes(bytes).expect("what was written can be read"),
+};
+
 /// What an altered log may hold: events out of order, twice, not at all, or
 /// with absurd numbers in them.
 fn disturb(log: &mut Vec<Recorded<InventoryEvent>>, disturbances: &[(usize, usize, i64)]) {
@@ -354,6 +361,20 @@ proptest! {
             );
         }
         prop_assert!(World::play(&history).log == world.log);
+    }
+
+    #[test]
+    fn a_state_written_and_read_again_goes_on_as_it_was(
+        history in history(),
+        disturbances in prop::collection::vec(
+            (0..4usize, any::<usize>(), prop_oneof![Just(i64::MAX), Just(i64::MIN), Just(0), -5..5i64]),
+            0..10,
+        ),
+        cut in any::<usize>(),
+    ) {
+        let mut log = World::play(&history).log;
+        disturb(&mut log, &disturbances);
+        assert_goes_on::<Stock>(&log, cut, &POSTCARD, |state| format!("{state:?}"));
     }
 
     #[test]

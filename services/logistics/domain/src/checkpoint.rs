@@ -10,8 +10,9 @@ use crate::{
     command::RegisterCheckpoint,
     state::{Moment, State},
 };
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub checkpoint_id: String,
     pub area: Area,

@@ -7,6 +7,7 @@ use proto::{
     logistics::v1::{ExceptionCode, ParcelBag},
     types::v1::Door,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::units::Grams;
 
@@ -298,7 +299,7 @@ pub struct RecordCollected {
 }
 
 /// Why a planned run does not take place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunCancelReason {
     MemberAbsent,
     ShiftEnded,

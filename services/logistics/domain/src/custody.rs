@@ -3,6 +3,7 @@
 
 use decider::{Invariant, Violation};
 use proto::logistics::v1::{Custodian, CustodianKind};
+use serde::{Deserialize, Serialize};
 
 /// Faults kept with their details; further ones are only counted.
 const FAULTS_MAX: usize = 1_000;
@@ -46,7 +47,7 @@ pub(crate) fn name(custodian: &Custodian) -> String {
 }
 
 /// What the history says that cannot have been.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Faults {
     list: Vec<Violation>,
     beyond: u64,

@@ -4,9 +4,10 @@
 use std::{cmp::Ordering, fmt};
 
 use proto::types::v1::Door;
+use serde::{Deserialize, Serialize};
 
 /// A code compared by its numbers where it has some: `E2` before `E10`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Natural(String);
 
 impl Ord for Natural {
@@ -55,7 +56,7 @@ fn number<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
 }
 
 /// Place of a parcel in the order of the doors; unique by the order id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DoorKey {
     community: Natural,
     grid: Natural,
@@ -81,7 +82,7 @@ impl DoorKey {
 
 /// A stairwell: what is disinfected after a run (S19), and what a trip serves
 /// as a whole where it can.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Entrance {
     pub community: String,
     pub grid: String,

@@ -20,6 +20,7 @@ mod react;
 mod receipt;
 mod rejection;
 mod run;
+mod snapshot;
 mod state;
 mod timers;
 mod trips;

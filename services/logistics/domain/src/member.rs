@@ -9,6 +9,7 @@ use proto::{
     logistics::v1 as pb,
     time::{or_epoch, to_proto},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Rejection,
@@ -27,7 +28,7 @@ pub const SHIFT_MAX_MINUTES: i64 = 16 * 60;
 /// Runs that one absence cancels at once; the rest follow through the timers.
 const CANCELLED_AT_ONCE: usize = 16;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Shift {
     pub shift_id: String,
     pub checkpoint_id: String,
@@ -40,14 +41,14 @@ pub struct Shift {
     pub trips: i32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Absence {
     pub from: Timestamp,
     pub to: Timestamp,
     pub reason: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     pub member_id: String,
     pub area: Area,
@@ -63,6 +64,7 @@ pub struct Member {
     pub revision: Revision,
     /// By start: shifts of one member do not overlap.
     pub(crate) shifts: BTreeMap<Timestamp, Shift>,
+    #[serde(skip)]
     pub(crate) shift_starts: BTreeMap<String, Timestamp>,
     /// Runs that are planned and not started.
     pub(crate) planned: BTreeSet<String>,

@@ -13,6 +13,7 @@ use proto::{
     logistics::v1::{self as pb, Custodian, CustodianKind, ExceptionCode, ParcelBag, ParcelState},
     types::v1::Door,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Rejection,
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// One order is one parcel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Parcel {
     pub order_id: String,
     pub area: Area,
@@ -57,11 +58,12 @@ pub struct Parcel {
     pub revision: Revision,
     /// Who handed it over to the checkpoint.
     pub(crate) received_from: String,
+    #[serde(skip)]
     pub(crate) key: Arc<DoorKey>,
 }
 
 /// A bag on its way in place of another.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Replacement {
     pub bag: ParcelBag,
     pub custodian: Custodian,

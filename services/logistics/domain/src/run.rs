@@ -8,6 +8,7 @@ use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, ExceptionCode, ParcelState, RunState},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Rejection,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// How a stop stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopState {
     Open,
     Placed,
@@ -36,7 +37,7 @@ impl StopState {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStop {
     pub stop: pb::Stop,
     pub state: StopState,
@@ -49,7 +50,7 @@ impl RunStop {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
     pub run_id: String,
     pub area: Area,

@@ -2,8 +2,13 @@
 
 use std::{fmt, iter::Sum};
 
+use serde::{Deserialize, Serialize};
+
 /// Grams; sums stop at the ends of the range instead of wrapping.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct Grams(pub i64);
 
 impl Grams {

@@ -7,11 +7,12 @@ use proto::{
     notification::v1::{ContactCadreChanged, ContactRecorded},
     types::v1::{Need, Sealed},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{command::RecordContact, state::State, values::Language};
 
 /// A household, as far as it must be told something.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contact {
     pub household_id: String,
     /// None where only the cadre is known.

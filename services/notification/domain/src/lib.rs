@@ -13,6 +13,7 @@ mod notification;
 mod query;
 mod react;
 mod rejection;
+mod snapshot;
 mod state;
 mod timers;
 mod values;

@@ -8,6 +8,7 @@ use proto::{
     notification::v1::{self as pb, ChannelKind, Parameter},
     time::or_epoch,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     command::RequestNotification,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Something that a household is told, and how far that has come.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notification {
     pub notification_id: Arc<str>,
     pub area: Area,

@@ -19,20 +19,20 @@ pub(crate) type Ids = BTreeSet<Arc<str>>;
 
 #[derive(Debug, Default)]
 pub struct State {
-    contacts: HashMap<String, Contact>,
+    pub(crate) contacts: HashMap<String, Contact>,
     pub(crate) notifications: BTreeMap<Arc<str>, Notification>,
     /// The one of a kind that an order has at most once.
-    once: HashMap<(Kind, String), Arc<str>>,
+    pub(crate) once: HashMap<(Kind, String), Arc<str>>,
     pub(crate) by_order: HashMap<String, Ids>,
     pub(crate) by_household: HashMap<String, Ids>,
     pub(crate) by_cadre: HashMap<String, Ids>,
     pub(crate) by_phase: HashMap<Phase, Ids>,
     pub(crate) by_kind: HashMap<Kind, Ids>,
     pub(crate) sends: BTreeSet<(Timestamp, Arc<str>)>,
-    climbs: BTreeSet<(Timestamp, Arc<str>)>,
+    pub(crate) climbs: BTreeSet<(Timestamp, Arc<str>)>,
     /// Closed notifications whose end was not as it must be. Stays empty
     /// unless the log was altered.
-    faults: BTreeMap<Arc<str>, String>,
+    pub(crate) faults: BTreeMap<Arc<str>, String>,
 }
 
 impl State {

@@ -3,11 +3,14 @@
 use std::fmt;
 
 use proto::notification::v1 as pb;
+use serde::{Deserialize, Serialize};
 
 macro_rules! wire_enum {
     ($(#[$doc:meta])* $name:ident = $wire:ident { $($variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         pub enum $name {
             $($variant,)*
         }
@@ -107,7 +110,7 @@ wire_enum!(
 );
 
 /// By what a notification was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Evidence {
     Receipt,
     Call,
@@ -136,7 +139,9 @@ impl fmt::Display for Evidence {
 }
 
 /// A language in which there are templates.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Language {
     #[default]
     Chinese,

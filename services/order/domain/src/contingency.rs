@@ -8,11 +8,12 @@ use proto::{
     OrderEvent,
     order::v1::{ContingencyActivated, ContingencyEnded},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{rejection::Rejection, text};
 
 /// The latest contingency of an area.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contingency {
     pub contingency_id: String,
     /// What was announced.
@@ -43,7 +44,7 @@ impl Contingency {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Contingencies {
     by_area: BTreeMap<Area, Contingency>,
 }

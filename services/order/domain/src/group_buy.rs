@@ -14,6 +14,7 @@ use proto::{
     },
     time::{or_epoch, to_proto},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     command::OpenGroupBuy,
@@ -23,7 +24,7 @@ use crate::{
     text,
 };
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupBuy {
     pub group_buy_id: GroupBuyId,
     pub area: Area,
@@ -114,6 +115,11 @@ pub(crate) struct GroupBuys {
 }
 
 impl GroupBuys {
+    /// In the order of their ids.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &GroupBuy> {
+        self.by_id.values()
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&GroupBuy> {
         self.by_id.get(id)
     }
@@ -171,7 +177,7 @@ impl GroupBuys {
             return;
         }
         let group_buy = GroupBuy {
-            group_buy_id: id.clone(),
+            group_buy_id: id,
             area: record.area.clone(),
             title: event.title.clone(),
             organizer_id: event.organizer_id.clone(),
@@ -193,12 +199,18 @@ impl GroupBuys {
             participants: BTreeMap::new(),
             waiting: BTreeSet::new(),
         };
-        let area = &group_buy.area;
+        self.put(group_buy);
+    }
+
+    pub(crate) fn put(&mut self, group_buy: GroupBuy) {
+        let (area, id) = (&group_buy.area, &group_buy.group_buy_id);
         self.index.insert(Scope::Area(area.clone()), id.clone());
         self.index
             .insert(Scope::State(area.clone(), group_buy.state), id.clone());
-        self.timers.insert((group_buy.closes, id.clone()));
-        self.by_id.insert(id, group_buy);
+        if let Some(at) = group_buy.next_timer() {
+            self.timers.insert((at, id.clone()));
+        }
+        self.by_id.insert(id.clone(), group_buy);
     }
 
     pub(crate) fn closed(&mut self, record: &Recorded<OrderEvent>, id: &str, state: GroupBuyState) {

@@ -12,6 +12,7 @@ use proto::{
     order::v1::{HouseholdHandedOver, HouseholdRegistered, HouseholdUpdated},
     types::v1::{Door, Need, Sealed},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     batch::Batch,
@@ -25,7 +26,7 @@ use crate::{
 /// it fewer.
 pub const HAND_OVER_HOUSEHOLDS_MAX: usize = 100;
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Household {
     pub household_id: HouseholdId,
     pub area: Area,
@@ -92,6 +93,11 @@ pub(crate) struct Households {
 }
 
 impl Households {
+    /// In the order of their ids.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Household> {
+        self.by_id.values()
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Household> {
         self.by_id.get(id)
     }
@@ -163,7 +169,7 @@ impl Households {
             return;
         }
         let household = Household {
-            household_id: id.clone(),
+            household_id: id,
             area: record.area.clone(),
             door: Arc::new(event.door.clone().unwrap_or_default()),
             contact: event.contact.clone(),
@@ -175,7 +181,12 @@ impl Households {
             updated: record.occurred,
             revision: record.revision,
         };
+        self.put(household);
+    }
+
+    pub(crate) fn put(&mut self, household: Household) {
         let (area, door) = (&household.area, &household.door);
+        let id = &household.household_id;
         for scope in [
             Scope::Area(area.clone()),
             Scope::Community(area.clone(), door.community.clone()),
@@ -184,7 +195,7 @@ impl Households {
         ] {
             self.index.insert(scope, id.clone());
         }
-        self.by_id.insert(id, household);
+        self.by_id.insert(id.clone(), household);
     }
 
     pub(crate) fn updated(&mut self, record: &Recorded<OrderEvent>, event: &HouseholdUpdated) {

@@ -17,6 +17,7 @@ mod joining;
 mod order;
 mod react;
 mod rejection;
+mod snapshot;
 mod state;
 mod text;
 mod timers;

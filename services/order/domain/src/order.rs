@@ -9,6 +9,7 @@ use proto::{
     order::v1::{CancelReason, Channel, OrderCancelled, OrderPlaced, OrderReleased, OrderState},
     types::v1::{Door, Line},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     State,
@@ -21,11 +22,13 @@ use crate::{
     text,
 };
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     pub order_id: OrderId,
     pub area: Area,
     pub household_id: HouseholdId,
+    /// Written apart, where it is not the household's.
+    #[serde(skip)]
     pub door: Arc<Door>,
     pub lines: Vec<Line>,
     /// What was missing at a partial confirmation.
@@ -90,10 +93,15 @@ pub(crate) struct OrderBook {
     by_id: BTreeMap<OrderId, Order>,
     index: Index<Scope, OrderId>,
     /// What `evolve` saw happen against an invariant, by stream.
-    breaches: BTreeMap<(Invariant, String), String>,
+    pub(crate) breaches: BTreeMap<(Invariant, String), String>,
 }
 
 impl OrderBook {
+    /// In the order of their ids.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Order> {
+        self.by_id.values()
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Order> {
         self.by_id.get(id)
     }
@@ -174,7 +182,7 @@ impl OrderBook {
         let group_buy_id =
             (!event.group_buy_id.is_empty()).then(|| event.group_buy_id.as_str().into());
         let order = Order {
-            order_id: id.clone(),
+            order_id: id,
             area: record.area.clone(),
             household_id: event.household_id.as_str().into(),
             door,
@@ -193,6 +201,12 @@ impl OrderBook {
             confirmed: false,
             deliveries: 0,
         };
+        self.put(order);
+        true
+    }
+
+    pub(crate) fn put(&mut self, order: Order) {
+        let id = &order.order_id;
         let scopes = [
             Some(Scope::Area(order.area.clone())),
             Some(Scope::Household(order.household_id.clone())),
@@ -202,8 +216,7 @@ impl OrderBook {
         for scope in scopes.into_iter().flatten() {
             self.index.insert(scope, id.clone());
         }
-        self.by_id.insert(id, order);
-        true
+        self.by_id.insert(id.clone(), order);
     }
 
     /// Changes an order and keeps its place in the lists. Gives the order as it

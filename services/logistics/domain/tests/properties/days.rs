@@ -20,11 +20,11 @@ const PARCELS: usize = 12;
 const MEMBERS: [&str; 3] = ["m-0", "m-1", "m-2"];
 
 /// What happens next, with numbers that choose the parcel, run or member.
-type Step = (u8, usize, usize);
+pub type Step = (u8, usize, usize);
 
-struct Day {
+pub struct Day {
     spec: Spec,
-    history: Vec<(Timestamp, LogisticsEvent)>,
+    pub history: Vec<(Timestamp, LogisticsEvent)>,
 }
 
 impl Day {
@@ -196,7 +196,7 @@ impl Day {
     }
 }
 
-fn play(steps: &[Step]) -> Day {
+pub fn play(steps: &[Step]) -> Day {
     let mut day = Day::new();
     for step in steps {
         day.step(*step);
@@ -267,6 +267,15 @@ fn check_custody(parcel: &Parcel) {
 /// The same history again, into an empty state.
 fn replay(history: &[(Timestamp, LogisticsEvent)]) -> State {
     let mut state = State::default();
+    for record in log(history) {
+        Logistics::evolve(&mut state, &record);
+    }
+    state
+}
+
+/// The history as it stands in a log.
+pub fn log(history: &[(Timestamp, LogisticsEvent)]) -> Vec<Recorded<LogisticsEvent>> {
+    let mut log = vec![];
     let mut revisions: BTreeMap<StreamId, Revision> = BTreeMap::new();
     for (n, (at, event)) in (1..).zip(history) {
         let stream = event.stream();
@@ -287,12 +296,12 @@ fn replay(history: &[(Timestamp, LogisticsEvent)]) -> State {
             unit_remaining: 0,
             event: event.clone(),
         };
-        Logistics::evolve(&mut state, &record);
+        log.push(record);
     }
-    state
+    log
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((any::<u8>(), 0_usize..120, 0_usize..120), 0..400)
 }
 

@@ -3,5 +3,6 @@
 mod days;
 mod nonsense;
 mod plans;
+mod snapshots;
 #[path = "../rules/world.rs"]
 mod world;

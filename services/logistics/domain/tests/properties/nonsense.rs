@@ -15,9 +15,9 @@ use proto::{
 use crate::world::*;
 
 /// Kind of event, entity, another entity, a number.
-type Seed = (u8, u8, u8, i64);
+pub type Seed = (u8, u8, u8, i64);
 
-fn event((kind, a, b, number): Seed) -> LogisticsEvent {
+pub fn event((kind, a, b, number): Seed) -> LogisticsEvent {
     let order_id = format!("o-{}", a % 4);
     let run_id = format!("r-{}", b % 3);
     let member_id = format!("m-{}", b % 2);
@@ -267,7 +267,7 @@ fn commands() -> Vec<Command> {
     commands
 }
 
-fn record(n: u64, event: LogisticsEvent) -> Recorded<LogisticsEvent> {
+pub fn record(n: u64, event: LogisticsEvent) -> Recorded<LogisticsEvent> {
     Recorded {
         position: Position(n),
         event_id: String::new(),
@@ -285,7 +285,7 @@ fn record(n: u64, event: LogisticsEvent) -> Recorded<LogisticsEvent> {
     }
 }
 
-fn numbers() -> impl Strategy<Value = i64> {
+pub fn numbers() -> impl Strategy<Value = i64> {
     prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(0), 1_i64..100_000_000]
 }
 

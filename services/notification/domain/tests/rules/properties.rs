@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use decider::{
-    Area, Cause, Domain, EventSet, Position, Recorded, Revision, Seed, Service, StreamId, Timestamp,
+    Area, Cause, Domain, EventSet, Position, Recorded, Revision, Seed, Service, StreamId,
+    Timestamp,
+    rewritten::{Codec, assert_goes_on},
 };
 use notification_domain::{
     ATTEMPTS_MAX, CallOutcome, Command, Evidence, Filter, Kind, Note, Notifications, Phase, State,
@@ -328,6 +330,52 @@ fn check(state: &State, now: Timestamp) {
     );
 }
 
+const POSTCARD: Codec<State> = Codec {
+    write: |state| postcard::to_stdvec(state).expect("a state can be written"),
+    read: |bytes| postcard::from_bytes(bytes).expect("what was written can be read"),
+};
+
+/// Every index, in full.
+fn ask(state: &State) -> String {
+    let all = state.list(&Filter::default(), None, usize::MAX);
+    let mut told = format!(
+        "{all:#?} {:?}",
+        state.pending_sends(Timestamp(i64::MAX), 1_000)
+    );
+    for n in all {
+        let one_of_each = [
+            Filter {
+                phase: Some(n.phase),
+                ..Filter::default()
+            },
+            Filter {
+                kind: Some(n.kind),
+                ..Filter::default()
+            },
+            Filter {
+                household_id: Some(n.household_id.clone()),
+                ..Filter::default()
+            },
+            Filter {
+                order_id: Some(n.order_id.clone()),
+                ..Filter::default()
+            },
+            Filter {
+                cadre_id: Some(n.cadre_id.clone()),
+                ..Filter::default()
+            },
+        ];
+        for filter in one_of_each {
+            let listed = state.list(&filter, None, usize::MAX);
+            let ids: Vec<_> = listed.iter().map(|n| &n.notification_id).collect();
+            told += &format!("{ids:?}");
+        }
+        let first = state.goods_at_door(&n.order_id);
+        told += &format!("{:?} {:?}", first, state.contact(&n.household_id));
+    }
+    told
+}
+
 /// Whatever anybody might have written into a log about [`N1`].
 fn any_event() -> impl Strategy<Value = NotificationEvent> {
     prop::sample::select(vec![
@@ -448,5 +496,22 @@ proptest! {
             fired += 1;
             prop_assert!(fired < 10, "a timer that never ends");
         }
+    }
+
+    #[test]
+    fn a_state_written_and_read_again_goes_on_as_it_was(
+        steps in prop::collection::vec(step(), 1..80),
+        events in prop::collection::vec((any_event(), 0i64..10_000), 0..60),
+        cut in any::<usize>(),
+    ) {
+        let mut log = Log::default();
+        for (event, seconds) in events {
+            log.append(START.plus_seconds(seconds), &area(), event);
+        }
+        let mut story = Story::given([]);
+        for step in &steps {
+            log.append_all(&play(&mut story, step));
+        }
+        assert_goes_on::<Notifications>(&log.records, cut, &POSTCARD, ask);
     }
 }

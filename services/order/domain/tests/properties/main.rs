@@ -2,6 +2,7 @@
 //! order: checked with random histories.
 
 mod nonsense;
+mod snapshots;
 mod steps;
 mod world;
 

@@ -1,0 +1,72 @@
+//! The state as it is written: its entities in the order of their ids, each
+//! once. Shelves, lists, deadlines and sort keys are made anew on reading.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    checkpoint::Checkpoint, custody::Faults, door::DoorKey, member::Member, parcel::Parcel,
+    run::Run, state::State,
+};
+
+#[derive(Serialize)]
+struct Written<'a> {
+    checkpoints: Vec<&'a Checkpoint>,
+    members: Vec<&'a Member>,
+    parcels: Vec<&'a Parcel>,
+    runs: Vec<&'a Run>,
+    faults: &'a Faults,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    checkpoints: Vec<Checkpoint>,
+    members: Vec<Member>,
+    parcels: Vec<Parcel>,
+    runs: Vec<Run>,
+    faults: Faults,
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Written {
+            checkpoints: self.checkpoints.values().collect(),
+            members: self.members.values().collect(),
+            parcels: self.parcels.values().collect(),
+            runs: self.runs.values().collect(),
+            faults: &self.faults,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for State {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Read::deserialize(deserializer)?;
+        let mut state = Self {
+            faults: read.faults,
+            ..Self::default()
+        };
+        for checkpoint in read.checkpoints {
+            let id = checkpoint.checkpoint_id.clone();
+            state.checkpoints.insert(id, checkpoint);
+        }
+        for mut member in read.members {
+            let shifts = member.shifts.values();
+            member.shift_starts = shifts.map(|s| (s.shift_id.clone(), s.starts)).collect();
+            state.members.insert(member.member_id.clone(), member);
+        }
+        for mut parcel in read.parcels {
+            parcel.key = Arc::new(DoorKey::new(&parcel.door, &parcel.order_id));
+            state.add_parcel(parcel);
+        }
+        for run in read.runs {
+            if let Some((at, _)) = run.deadline {
+                state.deadlines.insert((at, run.run_id.clone()));
+            }
+            state.add_run(run);
+        }
+        Ok(state)
+    }
+}

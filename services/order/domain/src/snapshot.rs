@@ -1,0 +1,86 @@
+//! The state as it is written: its entities in the order of their ids, each
+//! once. Lists, timers and what is shared are made anew on reading.
+
+use std::sync::Arc;
+
+use decider::Invariant;
+use proto::types::v1::Door;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    contingency::Contingencies,
+    group_buy::{GroupBuy, GroupBuys},
+    household::{Household, Households},
+    order::{Order, OrderBook},
+    state::State,
+};
+
+#[derive(Serialize)]
+struct Written<'a> {
+    contingencies: &'a Contingencies,
+    households: Vec<&'a Household>,
+    group_buys: Vec<&'a GroupBuy>,
+    /// With the door where it is not the household's.
+    orders: Vec<(&'a Order, Option<&'a Door>)>,
+    breaches: Vec<(&'a (Invariant, String), &'a String)>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    contingencies: Contingencies,
+    households: Vec<Household>,
+    group_buys: Vec<GroupBuy>,
+    orders: Vec<(Order, Option<Door>)>,
+    breaches: Vec<((Invariant, String), String)>,
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let own_door = |order: &Order| {
+            let household = self.households.get(order.household_id.as_str());
+            household.is_some_and(|household| household.door == order.door)
+        };
+        Written {
+            contingencies: &self.contingencies,
+            households: self.households.all().collect(),
+            group_buys: self.group_buys.all().collect(),
+            orders: self
+                .orders
+                .all()
+                .map(|order| (order, (!own_door(order)).then_some(&*order.door)))
+                .collect(),
+            breaches: self.orders.breaches.iter().collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for State {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Read::deserialize(deserializer)?;
+        let mut households = Households::default();
+        for household in read.households {
+            households.put(household);
+        }
+        let mut group_buys = GroupBuys::default();
+        for group_buy in read.group_buys {
+            group_buys.put(group_buy);
+        }
+        let mut orders = OrderBook::default();
+        for (mut order, door) in read.orders {
+            order.door = match (door, households.get(order.household_id.as_str())) {
+                (Some(door), _) => Arc::new(door),
+                (None, Some(household)) => household.door.clone(),
+                (None, None) => Arc::default(),
+            };
+            orders.put(order);
+        }
+        orders.breaches = read.breaches.into_iter().collect();
+        Ok(Self {
+            contingencies: read.contingencies,
+            households,
+            group_buys,
+            orders,
+        })
+    }
+}
