@@ -322,7 +322,7 @@ where
         );
     }
     let compared = reconcile(&*log, bus, &stream).await?;
-    if compared.restored > 0 {
+    if compared.restored > 0 || compared.voided.is_some() || compared.missing > 0 {
         tracing::warn!(service = %D::SERVICE, partition = number, "{compared}");
     } else {
         tracing::info!(service = %D::SERVICE, partition = number, "{compared}");

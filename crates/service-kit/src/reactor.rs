@@ -1,11 +1,16 @@
 //! Takes other services' events in: from the position that this service's own
-//! log vouches for, in order, without acknowledgements.
+//! log vouches for, in order, without acknowledgements, and a command's events
+//! only once all of them are there.
 
 use std::time::Duration;
 
 use bus::{Bus, BusError, Message, StreamName};
 use decider::{Domain, Position, Service, Source};
-use proto::AnyEvent;
+use proto::{
+    AnyEvent,
+    record::Raw,
+    unit::{Taken, UnitBroken, Units},
+};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::{partition::Partition, telemetry};
@@ -34,6 +39,12 @@ pub enum ReactorError {
         sequence: u64,
         position: Position,
     },
+    #[error("stream {stream} is broken at {source}")]
+    Unit {
+        stream: String,
+        #[source]
+        source: UnitBroken,
+    },
 }
 
 /// How long to wait before a broken subscription is made anew.
@@ -56,11 +67,12 @@ pub async fn follow<D: Domain<Foreign = AnyEvent>>(
     loop {
         let next = partition.cursor(source).next();
         let mut subscription = bus.subscribe(stream.clone(), next.0);
+        let mut intake = Intake::new(&partition, source, &stream);
         let error = loop {
             match subscription.next().await {
                 Ok(messages) => {
                     for message in messages {
-                        if !take_in(&partition, source, &stream, message).await? {
+                        if !intake.take(message).await? {
                             return Ok(());
                         }
                     }
@@ -84,55 +96,104 @@ fn warn(stream: &StreamName, error: &BusError) {
     tracing::warn!(%stream, %error, "the subscription broke; subscribing again");
 }
 
-async fn take_in<D: Domain<Foreign = AnyEvent>>(
-    partition: &Partition<D>,
-    service: Service,
-    stream: &StreamName,
-    message: Message,
-) -> Result<bool, ReactorError> {
-    let unreadable = |source| ReactorError::Record {
-        stream: stream.to_string(),
-        sequence: message.sequence,
-        source,
-    };
-    let raw = proto::record::decode(&message.payload).map_err(unreadable)?;
-    if raw.position.0 != message.sequence {
-        return Err(ReactorError::Position {
-            stream: stream.to_string(),
-            sequence: message.sequence,
-            position: raw.position,
-        });
+/// Takes messages in, unit by unit: what a command recorded is acted upon only
+/// when all of it is there.
+struct Intake<'a, D: Domain> {
+    partition: &'a Partition<D>,
+    source: Service,
+    stream: &'a StreamName,
+    units: Units,
+}
+
+impl<'a, D: Domain<Foreign = AnyEvent>> Intake<'a, D> {
+    fn new(partition: &'a Partition<D>, source: Service, stream: &'a StreamName) -> Self {
+        Self {
+            partition,
+            source,
+            stream,
+            units: Units::default(),
+        }
     }
-    let event =
-        AnyEvent::decode(service, &raw.event.type_name, &raw.event.data).map_err(|source| {
-            unreadable(proto::record::RecordError::Event {
-                position: raw.position.0,
+
+    /// Says whether the partition still takes anything.
+    async fn take(&mut self, message: Message) -> Result<bool, ReactorError> {
+        let raw =
+            proto::record::decode(&message.payload).map_err(|source| ReactorError::Record {
+                stream: self.stream.to_string(),
+                sequence: message.sequence,
                 source,
-            })
+            })?;
+        if raw.position.0 != message.sequence {
+            return Err(ReactorError::Position {
+                stream: self.stream.to_string(),
+                sequence: message.sequence,
+                position: raw.position,
+            });
+        }
+        let taken = self.units.take(raw).map_err(|source| ReactorError::Unit {
+            stream: self.stream.to_string(),
+            source,
         })?;
-    let type_name = raw.event.type_name.clone();
-    let source = Source {
-        service,
-        partition: partition.number(),
-        position: raw.position,
-    };
-    let traceparent = if telemetry::exporting() {
+        let records = match taken {
+            Taken::Open => return Ok(true),
+            Taken::Whole(records) => records,
+            Taken::Void { note, torso } => {
+                tracing::warn!(
+                    stream = %self.stream, position = %note.position, records = torso.len(),
+                    "a command of the source is void, since its end was lost; passing it over"
+                );
+                // Nothing is concluded from the note, and the cursor is behind
+                // it: so it is behind the torso.
+                vec![*note]
+            }
+        };
+        for raw in records {
+            if !self.take_in(raw).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn take_in(&self, raw: Raw) -> Result<bool, ReactorError> {
+        let position = raw.position;
+        let event = AnyEvent::decode(self.source, &raw.event.type_name, &raw.event.data).map_err(
+            |source| ReactorError::Record {
+                stream: self.stream.to_string(),
+                sequence: position.0,
+                source: proto::record::RecordError::Event {
+                    position: position.0,
+                    source,
+                },
+            },
+        )?;
+        let source = Source {
+            service: self.source,
+            partition: self.partition.number(),
+            position,
+        };
+        let type_name = raw.event.type_name.clone();
+        let traceparent = self.traceparent(&raw, D::SERVICE);
+        let taken = self
+            .partition
+            .take_in(source, raw.map(|_| event), type_name, traceparent)
+            .await;
+        Ok(taken.is_ok())
+    }
+
+    fn traceparent(&self, raw: &Raw, service: Service) -> String {
+        if !telemetry::exporting() {
+            return raw.traceparent.clone();
+        }
         let span = tracing::info_span!(
             "react",
-            otel.name = %format!("{} react {}", D::SERVICE, raw.event.short_name()),
+            otel.name = %format!("{service} react {}", raw.event.short_name()),
             otel.kind = "consumer",
             messaging.system = "nats",
-            messaging.destination.name = %stream,
+            messaging.destination.name = %self.stream,
             messaging.message.id = %raw.event_id,
         );
         let _ = span.set_parent(telemetry::context_of(&raw.traceparent));
         telemetry::traceparent(&span)
-    } else {
-        raw.traceparent.clone()
-    };
-    let foreign = raw.map(|_| event);
-    Ok(partition
-        .take_in(source, foreign, type_name, traceparent)
-        .await
-        .is_ok())
+    }
 }

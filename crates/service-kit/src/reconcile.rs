@@ -1,10 +1,17 @@
 //! Log and stream are compared when a service starts, before anything new is
 //! decided: each may have lost its end, and only one of them may have.
 
+mod compare;
+mod torso;
+
 use decider::Position;
 use event_log::{EventLog, LogError, Unit};
+use proto::unit::{Taken, Units};
 
 use bus::{Bus, BusError, StreamName};
+
+use compare::compare;
+pub use torso::Voided;
 
 /// What the comparison found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +20,28 @@ pub struct Reconciled {
     pub stream: u64,
     /// Records that the log had lost and got back from the stream.
     pub restored: u64,
+    /// The torso of a command at the end, which is void now.
+    pub voided: Option<Voided>,
+    /// Messages that the stream lacks, of those that were compared.
+    pub missing: u64,
 }
 
 impl std::fmt::Display for Reconciled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(Voided { from, to }) = self.voided {
+            write!(
+                f,
+                "positions {from} to {to} are the torso of a command whose end is lost; they are \
+                 kept and declared void; "
+            )?;
+        }
+        if self.missing > 0 {
+            write!(
+                f,
+                "the stream lacks {} messages, which its readers get from this log; ",
+                self.missing
+            )?;
+        }
         if self.restored > 0 {
             write!(
                 f,
@@ -54,11 +79,10 @@ pub enum ReconcileError {
         log: Position,
     },
     #[error(
-        "stream {stream} ends in the middle of a command (positions {from} to {to}), so the log \
-         cannot be completed from it. Nothing of that command was answered. Restore the log's \
-         directory from a copy, or take those messages off the end of the stream"
+        "stream {stream} has no message {missing}, but later ones, so the log cannot be restored \
+         from it. Restore the log's directory from a copy; nothing new is recorded before that"
     )]
-    CommandIncomplete { stream: String, from: u64, to: u64 },
+    Hole { stream: String, missing: u64 },
     #[error("stream {stream} holds at sequence {sequence} a message that is no record: {why}")]
     NotARecord {
         stream: String,
@@ -78,7 +102,7 @@ const COMPARED: u64 = 4096;
 
 /// Brings log and stream together: a shorter log is completed from the stream
 /// (a shorter stream is the relay's work); where both have a record it must be
-/// the same.
+/// the same. A command of which the stream has the beginning only is void.
 ///
 /// # Errors
 /// They differ, or one of them cannot be read.
@@ -101,38 +125,49 @@ pub async fn reconcile(
     // Not only the last common record: two writers at once may have left
     // foreign records among ours.
     let compared_from = join.saturating_sub(COMPARED).max(first);
-    if let Some(position) = first_difference(log, bus, stream, compared_from, join).await? {
+    let compared = compare(log, bus, stream, compared_from, join).await?;
+    if let Some(position) = compared.differs {
         // The first of all is what somebody wants to look at.
-        let position = first_difference(log, bus, stream, first, position)
-            .await?
-            .unwrap_or(position);
+        let all = compare(log, bus, stream, first, position).await?;
         return Err(ReconcileError::Differs {
             stream: stream.to_string(),
-            position,
+            position: all.differs.unwrap_or(position),
         });
     }
-    restore(log, bus, stream, state.last_sequence).await?;
-    let after = log.last_position();
+    let mut voided = restore(log, bus, stream, state.last_sequence).await?;
+    let restored = log.last_position().0 - before.0 - u64::from(voided.is_some());
+    if voided.is_none() {
+        // A restoring that was interrupted between torso and note.
+        voided = torso::void_at_end(log, stream)?;
+    }
     Ok(Reconciled {
-        log: after,
+        log: log.last_position(),
         stream: state.last_sequence,
-        restored: after.0 - before.0,
+        restored,
+        voided,
+        missing: compared.missing,
     })
 }
 
-/// Appends what the stream has and the log has not, command by command.
+/// Appends what the stream has and the log has not, command by command; gives
+/// the torso at the end, if there was one.
 async fn restore(
     log: &dyn EventLog,
     bus: &Bus,
     stream: &StreamName,
     last: u64,
-) -> Result<(), ReconcileError> {
+) -> Result<Option<Voided>, ReconcileError> {
     let mut next = log.last_position().0 + 1;
+    let mut taking = Units::default();
     let mut unit = Vec::new();
     while next <= last {
         let messages = bus.read(stream, next, CHUNK).await?;
+        let hole = |missing| ReconcileError::Hole {
+            stream: stream.to_string(),
+            missing,
+        };
         if messages.is_empty() {
-            break;
+            return Err(hole(next));
         }
         let mut units = Vec::new();
         for message in messages {
@@ -141,17 +176,20 @@ async fn restore(
                 sequence: message.sequence,
                 why,
             };
+            if message.sequence != next {
+                return Err(hole(next));
+            }
             let raw = proto::record::decode(&message.payload)
                 .map_err(|error| not_a_record(error.to_string()))?;
-            if raw.position.0 != message.sequence || message.sequence != next {
-                return Err(not_a_record(format!(
-                    "it says position {}, {next} was to follow",
-                    raw.position
-                )));
+            if raw.position.0 != next {
+                return Err(not_a_record(format!("it says position {}", raw.position)));
             }
             next += 1;
+            let taken = taking
+                .take(raw)
+                .map_err(|error| not_a_record(error.to_string()))?;
             unit.push(message.payload);
-            if raw.unit_remaining == 0 {
+            if taken != Taken::Open {
                 units.push(Unit(std::mem::take(&mut unit)));
             }
         }
@@ -160,40 +198,9 @@ async fn restore(
         }
         tracing::info!(%stream, position = next - 1, "restoring the log from the stream");
     }
-    if next <= last || !unit.is_empty() {
-        return Err(ReconcileError::CommandIncomplete {
-            stream: stream.to_string(),
-            from: log.last_position().0 + 1,
-            to: last,
-        });
+    if unit.is_empty() {
+        return Ok(None);
     }
-    Ok(())
-}
-
-/// The first position in the range at which log and stream hold different
-/// records.
-async fn first_difference(
-    log: &dyn EventLog,
-    bus: &Bus,
-    stream: &StreamName,
-    from: u64,
-    to: u64,
-) -> Result<Option<u64>, ReconcileError> {
-    let mut position = from.max(1);
-    while position <= to {
-        let limit = CHUNK.min(usize::try_from(to - position + 1).unwrap_or(CHUNK));
-        let ours = log.read(Position(position), limit)?;
-        let theirs = bus.read(stream, position, limit).await?;
-        let pairs = ours.len().min(theirs.len());
-        for (ours, theirs) in ours.iter().zip(&theirs) {
-            if ours.bytes != theirs.payload {
-                return Ok(Some(ours.position.0));
-            }
-        }
-        if pairs == 0 {
-            return Ok(Some(position));
-        }
-        position += pairs as u64;
-    }
-    Ok(None)
+    let voided = torso::append_void(log, stream, taking.open(), unit)?;
+    Ok(Some(voided))
 }

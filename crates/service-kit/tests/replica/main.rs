@@ -1,0 +1,5 @@
+//! A log and its stream, against a real nats-server: restoring, durability,
+//! and what readers do with a stream that has lost something.
+
+mod restore;
+mod support;
