@@ -63,8 +63,10 @@ pub struct Due<C> {
 
 /// One service's rules. All functions are pure and total.
 pub trait Domain: Send + Sync + 'static {
-    /// Everything that is decided upon; built by `evolve` alone.
-    type State: Default + Send + Sync + 'static;
+    /// Everything that is decided upon; built by `evolve` alone. It is kept in
+    /// snapshots and its serialized form is digested, so that form depends on
+    /// nothing but the events: no order of a hash map may show in it.
+    type State: Default + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static;
     type Command: Clone + std::fmt::Debug + Send + Sync + 'static;
     type Event: EventSet;
     /// Events of other services that `react` may look at.
