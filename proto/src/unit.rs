@@ -52,7 +52,10 @@ impl Units {
                 torso: std::mem::take(&mut self.open),
             });
         }
-        if missing > 0 && record.unit_remaining != missing - 1 {
+        // All records of a command have its cause.
+        let follows =
+            |last: &Raw| record.unit_remaining == missing - 1 && record.cause == last.cause;
+        if missing > 0 && !self.open.last().is_some_and(follows) {
             return Err(UnitBroken {
                 position: record.position,
                 missing,
@@ -124,6 +127,9 @@ mod tests {
                 missing: 2
             })
         );
+        let mut other = record(3, 1, "b");
+        other.cause = Cause::Timer { due: Timestamp(9) };
+        assert!(units.clone().take(other).is_err(), "it has another cause");
         assert_eq!(
             units.take(note.clone()),
             Ok(Taken::Void {

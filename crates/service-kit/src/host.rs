@@ -27,7 +27,7 @@ use crate::{
     config::{ClockKind, Config},
     gauges, http as probes,
     outbox::LogOutbox,
-    partition::{Limits, Partition, WriterHandle, replay},
+    partition::{Kept, Limits, Partition, WriterHandle, keeper, replay, snapshot::Snapshots},
     reactor,
     reconcile::reconcile,
     sealing::{KeyRing, MasterKey},
@@ -246,6 +246,12 @@ where
             Stage::Relaying,
             gauges::keep(partition.clone(), relayed.last().map(|(_, r)| r.clone())),
         );
+        // Behind the writer's end, so that the last state is written down too.
+        supervisor.spawn(
+            "snapshots",
+            Stage::Relaying,
+            keeper::keep(partition.clone(), supervisor.token(Stage::Relaying)),
+        );
         for source in D::SOURCES {
             let follow = reactor::follow(partition.clone(), bus.clone(), *source);
             supervisor.spawn_dropped(
@@ -360,12 +366,17 @@ where
         group: options.group_commands_max,
         query_wait: Duration::from_millis(options.query_wait_ms),
     };
-    Ok(Partition::start(
+    let kept = Kept {
+        snapshots: Some(Snapshots::new(&options.data_dir, D::SERVICE, number)),
+        digest: None,
+    };
+    Ok(Partition::start_with(
         number,
         log,
         machine,
         Arc::new(clock),
         limits,
+        kept,
     )?)
 }
 

@@ -5,7 +5,10 @@
 //! lets the [`machine`] decide, appends the group to the log, makes it durable
 //! and only then answers.
 
+pub mod keeper;
 pub mod machine;
+mod past;
+pub mod snapshot;
 mod step;
 mod writer;
 
@@ -16,9 +19,12 @@ use event_log::{EventLog, LogError};
 use parking_lot::RwLock;
 use proto::AnyEvent;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use transparency::StateDigest;
 
 use crate::clock::Clock;
 use machine::{Machine, Refusal, ReplayError, RequestMeta};
+pub use past::{AsOf, replay};
+use snapshot::Snapshots;
 
 /// What an accepted request made.
 #[derive(Debug, Clone)]
@@ -73,14 +79,6 @@ pub enum ClockError {
     Stopped,
 }
 
-/// A past moment of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AsOf {
-    Position(Position),
-    /// Everything recorded up to and including this time.
-    Time(Timestamp),
-}
-
 /// Limits of a partition.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -127,8 +125,19 @@ struct Inner<D: Domain> {
     requests: mpsc::Sender<Work<D>>,
     reactions: mpsc::Sender<Work<D>>,
     durable: watch::Receiver<Position>,
+    snapshots: Option<Arc<Snapshots>>,
+    digest: watch::Sender<Option<StateDigest>>,
     /// Each question about the past holds a whole state in memory.
     past: Arc<Semaphore>,
+}
+
+/// What a partition keeps beside its log.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Where snapshots lie; none are kept where that is not said.
+    pub snapshots: Option<Snapshots>,
+    /// Of the snapshot from which the machine was made.
+    pub digest: Option<StateDigest>,
 }
 
 /// Questions about the past that are answered at the same time.
@@ -170,55 +179,12 @@ impl WriterHandle {
     }
 }
 
-/// Replays a log into a fresh machine, up to a past moment where one is given.
-///
-/// # Errors
-/// The log cannot be read, or a record in it is not what it should be.
-pub fn replay<D: Domain>(
-    log: &dyn EventLog,
-    partition: u32,
-    until: Option<AsOf>,
-) -> Result<(Machine<D>, Timestamp), QueryError> {
-    replay_until(log, partition, until, || false)
-}
-
-fn replay_until<D: Domain>(
-    log: &dyn EventLog,
-    partition: u32,
-    until: Option<AsOf>,
-    give_up: impl Fn() -> bool,
-) -> Result<(Machine<D>, Timestamp), QueryError> {
-    let mut machine = Machine::new(partition);
-    let mut time = Timestamp::default();
-    loop {
-        let entries = log.read(machine.position().next(), 1024)?;
-        if entries.is_empty() {
-            return Ok((machine, time));
-        }
-        if give_up() {
-            return Err(QueryError::Stopped);
-        }
-        for entry in entries {
-            match until {
-                Some(AsOf::Position(last)) if entry.position > last => return Ok((machine, time)),
-                Some(AsOf::Time(last)) => {
-                    let raw = proto::record::decode(&entry.bytes).map_err(ReplayError::from)?;
-                    if raw.recorded > last {
-                        return Ok((machine, time));
-                    }
-                }
-                _ => {}
-            }
-            time = machine.replay(&entry.bytes)?;
-        }
-    }
-}
-
 impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
     /// Starts the writer's thread on a replayed machine.
     ///
     /// # Errors
-    /// The operating system gives no thread.
+    /// The operating system gives no thread, or the log ends in the middle of a
+    /// command: nothing may be recorded behind it before it is declared void.
     pub fn start(
         number: u32,
         log: Arc<dyn EventLog>,
@@ -226,6 +192,28 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
         clock: Arc<Clock>,
         limits: Limits,
     ) -> std::io::Result<(Self, WriterHandle)> {
+        Self::start_with(number, log, machine, clock, limits, Kept::default())
+    }
+
+    /// As [`Self::start`], with what is kept beside the log.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(
+        number: u32,
+        log: Arc<dyn EventLog>,
+        machine: Machine<D>,
+        clock: Arc<Clock>,
+        limits: Limits,
+        kept: Kept,
+    ) -> std::io::Result<(Self, WriterHandle)> {
+        if let [first, .., last] | [first @ last] = machine.unfinished() {
+            return Err(std::io::Error::other(format!(
+                "the log ends in the middle of a command: positions {} to {} want {} more \
+                 records, and no record declares them void",
+                first.position, last.position, last.unit_remaining
+            )));
+        }
         let (requests, request_queue) = mpsc::channel(limits.queue);
         let (reactions, reaction_queue) = mpsc::channel(limits.queue);
         let inner = Arc::new(Inner {
@@ -237,6 +225,8 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
             limits,
             requests,
             reactions,
+            snapshots: kept.snapshots.map(Arc::new),
+            digest: watch::Sender::new(kept.digest),
             past: Arc::new(Semaphore::new(PAST_QUERIES)),
         });
         let stop = tokio_util::sync::CancellationToken::new();
@@ -367,7 +357,15 @@ impl<D: Domain> Partition<D> {
         Ok((result, seen))
     }
 
-    /// Reads the state of a past moment, by replaying the log up to it.
+    /// The newest digest of the state at a durable position; none before the
+    /// first snapshot was taken. See [`keeper`].
+    #[must_use]
+    pub fn digest(&self) -> watch::Receiver<Option<StateDigest>> {
+        self.inner.digest.subscribe()
+    }
+
+    /// Reads the state of a past moment, by replaying the log up to it from
+    /// the newest snapshot before it, or from the beginning.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -387,16 +385,16 @@ impl<D: Domain> Partition<D> {
             .await
             .map_err(|_| QueryError::Busy)?
             .map_err(|_| QueryError::Stopped)?;
-        let log = Arc::clone(&self.inner.log);
-        let number = self.inner.number;
+        let inner = Arc::clone(&self.inner);
         // Cancelled when the caller has gone and this future is dropped.
         let gone = tokio_util::sync::CancellationToken::new();
         let _guard = gone.clone().drop_guard();
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let (machine, time) =
-                replay_until::<D>(&*log, number, Some(moment), || gone.is_cancelled())?;
-            let result = look(&machine, time);
+            let snapshots = inner.snapshots.as_deref();
+            let give_up = || gone.is_cancelled();
+            let machine = past::past(&*inner.log, inner.number, moment, snapshots, give_up)?;
+            let result = look(&machine, machine.last_recorded());
             Ok((result, machine.position()))
         })
         .await

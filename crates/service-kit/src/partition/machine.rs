@@ -2,6 +2,13 @@
 //! with what the runtime derives from the same log (revisions, answered
 //! requests, cursors). It makes records and folds them; it stores nothing,
 //! waits for nothing and reads no clock.
+//!
+//! Here is what it decides; [`fold`] has what a record in the log does to it,
+//! `canonical` the one form in which it can be written down and compared.
+
+mod canonical;
+mod fold;
+mod recent;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,12 +20,16 @@ use event_log::{RECORD_BYTES_MAX, UNIT_BYTES_MAX};
 use prost::{Message, Name};
 use proto::{
     log::v1 as pb,
-    record::{self, Encoded, Raw, RecordError},
+    record::{self, Encoded, Raw},
+    unit::Units,
 };
 use sha2::{Digest, Sha256};
 
 use super::step::RECORD_OVERHEAD_BYTES;
 pub use super::step::Step;
+pub use canonical::CanonicalError;
+pub use fold::{RUNTIME_PREFIX, ReplayError};
+use recent::{Recent, request_key};
 
 /// A request as the machine needs it.
 #[derive(Debug, Clone)]
@@ -76,43 +87,19 @@ pub enum Refusal<R: Rejected> {
     },
 }
 
-/// What makes a log unreadable for this version.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ReplayError {
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    #[error("position {expected} was to follow, but the record says {found}")]
-    PositionGap { expected: Position, found: Position },
-    #[error(
-        "position {position}: {stream} was to have revision {expected}, but the record says {found}"
-    )]
-    RevisionGap {
-        position: Position,
-        stream: StreamId,
-        expected: Revision,
-        found: Revision,
-    },
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Answered {
-    digest: [u8; 16],
-    first: Position,
-    count: u32,
-}
-
 #[derive(Debug)]
 pub struct Machine<D: Domain> {
     partition: u32,
     state: D::State,
     position: Position,
     last_recorded: Timestamp,
-    revisions: HashMap<StreamId, Revision>,
-    answered: HashMap<[u8; 16], Answered>,
+    recent: Recent,
     cursors: BTreeMap<Service, Position>,
     /// Last positions of sources that a record of this log vouches for.
     recorded_cursors: BTreeMap<Service, Position>,
     test_clock: Option<Timestamp>,
+    /// Records of a command whose end has not been read yet.
+    units: Units,
 }
 
 /// Who and why, for the records of one command.
@@ -147,26 +134,29 @@ impl Seeds {
     }
 }
 
-fn request_key(request_id: &str) -> [u8; 16] {
-    let hash = Sha256::digest(request_id.as_bytes());
-    let mut key = [0; 16];
-    key.copy_from_slice(&hash[..16]);
-    key
-}
-
 impl<D: Domain> Machine<D> {
     #[must_use]
     pub fn new(partition: u32) -> Self {
+        Self {
+            recent: Recent::all(),
+            ..Self::reader(partition)
+        }
+    }
+
+    /// A machine that looks at a history and decides nothing: it keeps neither
+    /// revisions nor answered requests.
+    #[must_use]
+    pub fn reader(partition: u32) -> Self {
         Self {
             partition,
             state: D::State::default(),
             position: Position::ZERO,
             last_recorded: Timestamp::default(),
-            revisions: HashMap::new(),
-            answered: HashMap::new(),
+            recent: Recent::Nothing,
             cursors: BTreeMap::new(),
             recorded_cursors: BTreeMap::new(),
             test_clock: None,
+            units: Units::default(),
         }
     }
 
@@ -175,7 +165,7 @@ impl<D: Domain> Machine<D> {
         &self.state
     }
 
-    /// Last position folded into the state.
+    /// Last position that counts: the end of the last whole command.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
@@ -183,7 +173,7 @@ impl<D: Domain> Machine<D> {
 
     #[must_use]
     pub fn revision(&self, stream: &StreamId) -> Revision {
-        self.revisions.get(stream).copied().unwrap_or_default()
+        self.recent.revision(stream).unwrap_or_default()
     }
 
     /// How far a source has been taken in.
@@ -209,42 +199,16 @@ impl<D: Domain> Machine<D> {
         self.test_clock
     }
 
+    /// Time of the last record that counts; 1970 while there is none.
+    #[must_use]
+    pub fn last_recorded(&self) -> Timestamp {
+        self.last_recorded
+    }
+
     /// Time never runs backwards in a log.
     #[must_use]
     pub fn not_before_last(&self, now: Timestamp) -> Timestamp {
         now.max(self.last_recorded)
-    }
-
-    /// Folds a record that stands in the log.
-    ///
-    /// # Errors
-    /// The bytes are no record, or it is not the next one.
-    pub fn replay(&mut self, bytes: &[u8]) -> Result<Timestamp, ReplayError> {
-        let raw = record::decode(bytes)?;
-        if raw.position != self.position.next() {
-            return Err(ReplayError::PositionGap {
-                expected: self.position.next(),
-                found: raw.position,
-            });
-        }
-        let expected = self.revision(&raw.stream).next();
-        if raw.revision != expected {
-            return Err(ReplayError::RevisionGap {
-                position: raw.position,
-                stream: raw.stream,
-                expected,
-                found: raw.revision,
-            });
-        }
-        let recorded = raw.recorded;
-        self.note(&raw);
-        if raw.event.type_name.starts_with(RUNTIME_PREFIX) {
-            self.fold_runtime(&raw)?;
-        } else {
-            let record = record::decode_event::<D::Event>(raw)?;
-            D::evolve(&mut self.state, &record);
-        }
-        Ok(recorded)
     }
 
     /// Decides a request.
@@ -255,7 +219,7 @@ impl<D: Domain> Machine<D> {
         now: Timestamp,
     ) -> Decision<D::Event, D::Rejection> {
         let key = request_key(&meta.request_id);
-        if let Some(answered) = self.answered.get(&key) {
+        if let Some(answered) = self.recent.answered(&key) {
             return if answered.digest == meta.digest {
                 Decision::Repeated {
                     first: answered.first,
@@ -605,53 +569,4 @@ impl<D: Domain> Machine<D> {
             event,
         }
     }
-
-    /// What every record tells the runtime, whatever its event.
-    fn note<E>(&mut self, record: &Recorded<E>) {
-        self.position = record.position;
-        self.last_recorded = self.last_recorded.max(record.recorded);
-        self.revisions
-            .insert(record.stream.clone(), record.revision);
-        match &record.cause {
-            Cause::Request {
-                request_id,
-                digest,
-                record_count,
-            } => {
-                self.answered
-                    .entry(request_key(request_id))
-                    .or_insert(Answered {
-                        digest: *digest,
-                        first: record.position,
-                        count: *record_count,
-                    });
-            }
-            Cause::Source(source) => self.vouch(*source),
-            Cause::Timer { .. } => {}
-        }
-    }
-
-    fn vouch(&mut self, source: Source) {
-        for cursors in [&mut self.cursors, &mut self.recorded_cursors] {
-            let cursor = cursors.entry(source.service).or_default();
-            *cursor = (*cursor).max(source.position);
-        }
-    }
-
-    fn fold_runtime(&mut self, raw: &Raw) -> Result<(), RecordError> {
-        let malformed = |error: prost::DecodeError| RecordError::Malformed(error.to_string());
-        if raw.event.type_name == pb::CursorAdvanced::full_name() {
-            let note = pb::CursorAdvanced::decode(&*raw.event.data).map_err(malformed)?;
-            if let Some(source) = note.source.as_ref().and_then(record::source_from_proto) {
-                self.vouch(source);
-            }
-        } else if raw.event.type_name == pb::ClockAdvanced::full_name() {
-            let note = pb::ClockAdvanced::decode(&*raw.event.data).map_err(malformed)?;
-            self.test_clock = Some(proto::time::or_epoch(note.now.as_ref()));
-        }
-        Ok(())
-    }
 }
-
-/// Types of the runtime's own events begin so.
-pub const RUNTIME_PREFIX: &str = "baogong.log.v1.";

@@ -1,0 +1,213 @@
+//! What a record that stands in the log does to the machine.
+//!
+//! The records of one command count together. A command whose end was lost
+//! with a disk leaves a *torso*, and a `UnitVoided` record behind it says so.
+//! Of a torso this is left, and nothing else:
+//!
+//! - its positions and the revisions of its streams are used, since the log
+//!   goes on behind them, and time does not run back behind it;
+//! - its events are not folded, of the domain or of the runtime;
+//! - its request id is not answered: the same request is decided anew when it
+//!   comes again;
+//! - its cause vouches for nothing: the foreign record is taken in again.
+
+use decider::{Cause, Domain, Position, Recorded, Revision, Source, StreamId, Timestamp};
+use prost::{Message, Name};
+use proto::{
+    log::v1 as pb,
+    record::{self, Raw, RecordError},
+    unit::{Taken, UnitBroken},
+};
+
+use super::{Machine, recent::Answered};
+
+/// Types of the runtime's own events begin so.
+pub const RUNTIME_PREFIX: &str = "baogong.log.v1.";
+
+/// What makes a log unreadable for this version.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("position {expected} was to follow, but the record says {found}")]
+    PositionGap { expected: Position, found: Position },
+    #[error(
+        "position {position}: {stream} was to have revision {expected}, but the record says {found}"
+    )]
+    RevisionGap {
+        position: Position,
+        stream: StreamId,
+        expected: Revision,
+        found: Revision,
+    },
+    #[error(transparent)]
+    UnitBroken(#[from] UnitBroken),
+    #[error(
+        "position {position} declares positions {from} to {to} void, but those are not the \
+         records of an unfinished command directly before it"
+    )]
+    NothingToVoid {
+        position: Position,
+        from: Position,
+        to: Position,
+    },
+}
+
+impl<D: Domain> Machine<D> {
+    /// Takes in a record that stands in the log. It is folded with the others
+    /// of its command, once all of them are there.
+    ///
+    /// # Errors
+    /// The bytes are no record, or it is not the next one. The machine cannot
+    /// be used any further.
+    pub fn replay(&mut self, bytes: &[u8]) -> Result<Timestamp, ReplayError> {
+        let raw = record::decode(bytes)?;
+        let expected = self.next_read();
+        if raw.position != expected {
+            return Err(ReplayError::PositionGap {
+                expected,
+                found: raw.position,
+            });
+        }
+        let recorded = raw.recorded;
+        if raw.unit_remaining == 0 && self.units.open().is_empty() {
+            self.fold(raw)?;
+            return Ok(recorded);
+        }
+        match self.units.take(raw)? {
+            Taken::Open => {}
+            Taken::Whole(records) => {
+                for raw in records {
+                    self.fold(raw)?;
+                }
+            }
+            Taken::Void { note, torso } => self.void(&note, &torso)?,
+        }
+        Ok(recorded)
+    }
+
+    /// The position that [`Self::replay`] takes next.
+    #[must_use]
+    pub fn next_read(&self) -> Position {
+        let open = self.units.open().last();
+        open.map_or(self.position, |raw| raw.position).next()
+    }
+
+    /// Records of a command whose end has not been read: they do not count
+    /// before it comes, or is declared void.
+    #[must_use]
+    pub fn unfinished(&self) -> &[Raw] {
+        self.units.open()
+    }
+
+    fn fold(&mut self, raw: Raw) -> Result<(), ReplayError> {
+        self.check_revision(&raw)?;
+        self.note(&raw);
+        if raw.event.type_name.starts_with(RUNTIME_PREFIX) {
+            if raw.event.type_name == pb::UnitVoided::full_name() {
+                let (from, to) = voided(&raw)?;
+                return Err(ReplayError::NothingToVoid {
+                    position: raw.position,
+                    from,
+                    to,
+                });
+            }
+            self.fold_runtime(&raw)?;
+        } else {
+            let record = record::decode_event::<D::Event>(raw)?;
+            D::evolve(&mut self.state, &record);
+        }
+        Ok(())
+    }
+
+    fn void(&mut self, note: &Raw, torso: &[Raw]) -> Result<(), ReplayError> {
+        let (from, to) = voided(note)?;
+        let ends = |raw: Option<&Raw>| raw.map(|raw| raw.position);
+        if ends(torso.first()) != Some(from) || ends(torso.last()) != Some(to) {
+            return Err(ReplayError::NothingToVoid {
+                position: note.position,
+                from,
+                to,
+            });
+        }
+        for raw in torso {
+            self.check_revision(raw)?;
+            self.count(raw);
+        }
+        self.check_revision(note)?;
+        self.note(note);
+        Ok(())
+    }
+
+    fn check_revision(&self, raw: &Raw) -> Result<(), ReplayError> {
+        let Some(last) = self.recent.revision(&raw.stream) else {
+            return Ok(());
+        };
+        let expected = last.next();
+        if raw.revision == expected {
+            return Ok(());
+        }
+        Err(ReplayError::RevisionGap {
+            position: raw.position,
+            stream: raw.stream.clone(),
+            expected,
+            found: raw.revision,
+        })
+    }
+
+    /// What every record that counts tells the runtime, whatever its event.
+    pub(super) fn note<E>(&mut self, record: &Recorded<E>) {
+        self.count(record);
+        match &record.cause {
+            Cause::Request {
+                request_id,
+                digest,
+                record_count,
+            } => {
+                self.recent.answer(request_id, || Answered {
+                    digest: *digest,
+                    first: record.position,
+                    count: *record_count,
+                });
+            }
+            Cause::Source(source) => self.vouch(*source),
+            Cause::Timer { .. } => {}
+        }
+    }
+
+    /// What even a record that is void has used up.
+    fn count<E>(&mut self, record: &Recorded<E>) {
+        self.position = record.position;
+        self.last_recorded = self.last_recorded.max(record.recorded);
+        self.recent.use_revision(&record.stream, record.revision);
+    }
+
+    fn vouch(&mut self, source: Source) {
+        for cursors in [&mut self.cursors, &mut self.recorded_cursors] {
+            let cursor = cursors.entry(source.service).or_default();
+            *cursor = (*cursor).max(source.position);
+        }
+    }
+
+    pub(super) fn fold_runtime(&mut self, raw: &Raw) -> Result<(), RecordError> {
+        if raw.event.type_name == pb::CursorAdvanced::full_name() {
+            let note: pb::CursorAdvanced = runtime_event(raw)?;
+            if let Some(source) = note.source.as_ref().and_then(record::source_from_proto) {
+                self.vouch(source);
+            }
+        } else if raw.event.type_name == pb::ClockAdvanced::full_name() {
+            let note: pb::ClockAdvanced = runtime_event(raw)?;
+            self.test_clock = Some(proto::time::or_epoch(note.now.as_ref()));
+        }
+        Ok(())
+    }
+}
+
+fn runtime_event<M: Message + Default>(raw: &Raw) -> Result<M, RecordError> {
+    M::decode(&*raw.event.data).map_err(|error| RecordError::Malformed(error.to_string()))
+}
+
+fn voided(note: &Raw) -> Result<(Position, Position), RecordError> {
+    let note: pb::UnitVoided = runtime_event(note)?;
+    Ok((Position(note.from_position), Position(note.to_position)))
+}

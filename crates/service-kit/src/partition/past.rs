@@ -1,0 +1,86 @@
+//! Folds a log, all of it or up to a past moment.
+
+use decider::{Domain, Position, Timestamp};
+use event_log::EventLog;
+
+use super::{
+    QueryError,
+    machine::{Machine, ReplayError},
+    snapshot::Snapshots,
+};
+
+/// Records read at once.
+const CHUNK_RECORDS: usize = 1024;
+
+/// A past moment of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// The state after this record; within the records of one command, the
+    /// state before the first of them.
+    Position(Position),
+    /// Everything recorded up to and including this time.
+    Time(Timestamp),
+}
+
+/// Replays a log into a fresh machine, up to a past moment where one is given;
+/// gives the time of its last record that counts.
+///
+/// # Errors
+/// The log cannot be read, or a record in it is not what it should be.
+pub fn replay<D: Domain>(
+    log: &dyn EventLog,
+    partition: u32,
+    until: Option<AsOf>,
+) -> Result<(Machine<D>, Timestamp), QueryError> {
+    let mut machine = Machine::new(partition);
+    go_on(&mut machine, log, until, || false)?;
+    let time = machine.last_recorded();
+    Ok((machine, time))
+}
+
+/// The state at a past moment, from the newest snapshot before it. The machine
+/// decides nothing: see [`Machine::reader`].
+pub(super) fn past<D: Domain>(
+    log: &dyn EventLog,
+    partition: u32,
+    moment: AsOf,
+    snapshots: Option<&Snapshots>,
+    give_up: impl Fn() -> bool,
+) -> Result<Machine<D>, QueryError> {
+    let mut machine = snapshots
+        .and_then(|snapshots| snapshots.before(moment, log))
+        .unwrap_or_else(|| Machine::reader(partition));
+    go_on(&mut machine, log, Some(moment), give_up)?;
+    Ok(machine)
+}
+
+/// Goes on from where the machine is.
+pub(super) fn go_on<D: Domain>(
+    machine: &mut Machine<D>,
+    log: &dyn EventLog,
+    until: Option<AsOf>,
+    give_up: impl Fn() -> bool,
+) -> Result<(), QueryError> {
+    loop {
+        let entries = log.read(machine.next_read(), CHUNK_RECORDS)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        if give_up() {
+            return Err(QueryError::Stopped);
+        }
+        for entry in entries {
+            match until {
+                Some(AsOf::Position(last)) if entry.position > last => return Ok(()),
+                Some(AsOf::Time(last)) => {
+                    let raw = proto::record::decode(&entry.bytes).map_err(ReplayError::from)?;
+                    if raw.recorded > last {
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+            machine.replay(&entry.bytes)?;
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What a partition promises: to its callers, of commands that count whole or
+//! not at all, and of the states that it writes down.
+
+mod history;
+mod promises;
+mod snapshots;
+mod toy;
+mod units;
