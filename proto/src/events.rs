@@ -37,9 +37,10 @@ macro_rules! event_set {
             }
 
             fn decode(type_name: &str, data: &[u8]) -> Result<Self, DecodeError> {
+                let (type_name, data) = crate::upcast::to_today(type_name, data);
                 let prefix = concat!("baogong.", stringify!($package), ".v1.");
                 match type_name.strip_prefix(prefix) {
-                    $(Some(stringify!($event)) => decode_as(type_name, data).map(Self::$event),)*
+                    $(Some(stringify!($event)) => decode_as(type_name, &data).map(Self::$event),)*
                     _ => Err(DecodeError::UnknownType(type_name.to_owned())),
                 }
             }

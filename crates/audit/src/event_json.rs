@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, SerializeOptions, Value};
-use proto::record::Encoded;
+use proto::{record::Encoded, upcast};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -21,10 +21,12 @@ pub struct Part {
     pub of: usize,
 }
 
-/// None where the type is unknown or the bytes are not such a message.
+/// As it would be written today. None where the type is unknown or the bytes
+/// are not such a message.
 pub(crate) fn decode(event: &Encoded) -> Option<DynamicMessage> {
-    let descriptor = POOL.get_message_by_name(&event.type_name)?;
-    DynamicMessage::decode(descriptor, &*event.data).ok()
+    let (type_name, data) = upcast::to_today(&event.type_name, &event.data);
+    let descriptor = POOL.get_message_by_name(type_name)?;
+    DynamicMessage::decode(descriptor, &*data).ok()
 }
 
 /// Whether any string of the event names `id`: the id itself, or a text with
