@@ -1,16 +1,19 @@
 //! A JetStream key-value bucket (NATS ADR-8) for data keys: small secrets that
 //! must be forgettable, which a log is not.
 //!
-//! Values are never changed: a key is put once and purged once. Purging
-//! overwrites the value in the server's file before it leaves the usual purge
-//! marker, since a mere removal would leave the bytes on disk until the file
-//! is compacted. In a cluster the copies in the servers' own raft logs last
-//! until those are compacted.
+//! The last value of a key counts. A value that is replaced or purged is
+//! destroyed: the server overwrites it in its file, since a mere removal would
+//! leave the bytes on disk until the file is compacted. In a cluster the
+//! copies in the servers' own raft logs last until those are compacted.
 
-use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store};
-use async_nats::jetstream::stream::DeleteMessageErrorKind;
+use std::collections::HashMap;
+
+use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{DeleteMessageErrorKind, LastRawMessageErrorKind};
 use async_nats::jetstream::{ErrorCode, context::KeyValueErrorKind};
 use bytes::Bytes;
+use futures::TryStreamExt;
 
 use crate::connection::Bus;
 use crate::error::{BoxError, BusError};
@@ -20,6 +23,13 @@ use crate::settings;
 #[derive(Clone)]
 pub struct KeyBucket {
     store: Store,
+}
+
+/// A value with the number by which it can be replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub value: Bytes,
+    pub revision: u64,
 }
 
 impl std::fmt::Debug for KeyBucket {
@@ -38,6 +48,7 @@ impl Bus {
     /// `[A-Za-z0-9_-]`.
     pub async fn key_bucket(&self, bucket: &str) -> Result<KeyBucket, BusError> {
         loop {
+            self.widen(bucket).await?;
             self.ensure(&settings::of_bucket(bucket, self.replicas))
                 .await?;
             match self.jetstream.get_key_value(bucket).await {
@@ -48,6 +59,29 @@ impl Bus {
                 // The server went away in between.
                 Err(_) => {}
             }
+        }
+    }
+
+    /// Buckets of the first release kept one value of a key, so that a value
+    /// that was replaced was gone from sight before it could be destroyed.
+    async fn widen(&self, bucket: &str) -> Result<(), BusError> {
+        self.wait_connected().await;
+        let wanted = settings::of_bucket(bucket, self.replicas);
+        // An unreachable server is waited for by `ensure`, which comes next.
+        let Ok(Some(info)) = self.info(&wanted.name).await else {
+            return Ok(());
+        };
+        if info.config.max_messages_per_subject != 1 {
+            return Ok(());
+        }
+        let mut config = info.config;
+        config.max_messages_per_subject = settings::BUCKET_HISTORY;
+        match self.jetstream.update_stream(&config).await {
+            Ok(_) => Ok(()),
+            Err(e) => Err(BusError::unavailable(
+                format!("letting bucket {bucket} keep a value until it is destroyed"),
+                e,
+            )),
         }
     }
 }
@@ -78,27 +112,141 @@ impl KeyBucket {
         }
     }
 
-    /// Destroys the value of `key`. Nothing happens where there is none.
+    /// As [`Self::get`], with the revision by which the value can be replaced.
+    ///
+    /// # Errors
+    /// [`BusError::Key`], [`BusError::Unavailable`].
+    pub async fn kept(&self, key: &str) -> Result<Option<Kept>, BusError> {
+        check_key(key)?;
+        let entry = self.store.entry(key).await;
+        let entry = entry.map_err(|e| self.unavailable("reading", e))?;
+        Ok(entry
+            .filter(|entry| entry.operation == Operation::Put)
+            .map(|entry| Kept {
+                value: entry.value,
+                revision: entry.revision,
+            }))
+    }
+
+    /// Puts `value` in the place of the one at `revision`, which is destroyed
+    /// then. `false` means that somebody else has changed or purged it, and
+    /// nothing happened.
+    ///
+    /// # Errors
+    /// [`BusError::Key`]; [`BusError::Unavailable`], after which the value may
+    /// or may not be replaced, and the old one may be there still: see
+    /// [`Self::sweep`].
+    pub async fn replace(&self, key: &str, value: Bytes, revision: u64) -> Result<bool, BusError> {
+        check_key(key)?;
+        match self.store.update(key, value, revision).await {
+            Ok(_) => {}
+            Err(e) if e.kind() == UpdateErrorKind::WrongLastRevision => return Ok(false),
+            Err(e) => return Err(self.unavailable("replacing", e)),
+        }
+        self.destroy(revision).await?;
+        Ok(true)
+    }
+
+    /// Puts `value` whatever is there, and destroys all that was.
+    ///
+    /// # Errors
+    /// [`BusError::Key`]; [`BusError::Unavailable`], after which the old values
+    /// may or may not be gone: put it again.
+    pub async fn overwrite(&self, key: &str, value: Bytes) -> Result<(), BusError> {
+        check_key(key)?;
+        let kept = self.kept(key).await?;
+        let last = match kept {
+            Some(kept) if kept.value == value => kept.revision,
+            _ => {
+                let put = self.store.put(key, value).await;
+                put.map_err(|e| self.unavailable("putting", e))?
+            }
+        };
+        self.destroy_before(key, last).await
+    }
+
+    /// Destroys the values of `key`. Nothing happens where there are none.
     ///
     /// # Errors
     /// [`BusError::Key`]; [`BusError::Unavailable`], after which the value may
     /// or may not be gone: purge again.
     pub async fn purge(&self, key: &str) -> Result<(), BusError> {
         check_key(key)?;
-        let entry = self.store.entry(key).await;
-        let Some(entry) = entry.map_err(|e| self.unavailable("reading", e))? else {
+        let Some(kept) = self.kept(key).await? else {
             return Ok(());
         };
-        if entry.operation != Operation::Put {
-            return Ok(());
-        }
-        match self.store.stream.delete_message(entry.revision).await {
-            Ok(_) => {}
-            Err(e) if is_gone(&e.kind()) => {}
-            Err(e) => return Err(self.unavailable("destroying", e)),
-        }
+        self.destroy_before(key, kept.revision).await?;
+        self.destroy(kept.revision).await?;
         let marker = self.store.purge(key).await;
         marker.map_err(|e| self.unavailable("marking as purged", e))
+    }
+
+    /// Every key that has a value, in no order.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`].
+    pub async fn keys(&self) -> Result<Vec<String>, BusError> {
+        let keys = self.store.keys().await;
+        let keys = keys.map_err(|e| self.unavailable("listing", e))?;
+        let keys: Result<Vec<String>, _> = keys.try_collect().await;
+        keys.map_err(|e| self.unavailable("listing", e))
+    }
+
+    /// Destroys values that were replaced, but not destroyed, before a crash;
+    /// gives how many. Reads the whole bucket only where there are such.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`]: sweep again.
+    pub async fn sweep(&self) -> Result<u64, BusError> {
+        let info = self.store.stream.get_info().await;
+        let state = info.map_err(|e| self.unavailable("counting", e))?.state;
+        if state.messages <= state.subjects_count {
+            return Ok(0);
+        }
+        let all = format!("{}>", self.store.prefix);
+        let mut latest: HashMap<String, u64> = HashMap::new();
+        let mut destroyed = 0;
+        let mut from = state.first_sequence.max(1);
+        while let Some(message) = self.next(&all, from).await? {
+            from = message.sequence + 1;
+            let before = latest.insert(message.subject.to_string(), message.sequence);
+            if let Some(shadowed) = before {
+                self.destroy(shadowed).await?;
+                destroyed += 1;
+            }
+        }
+        Ok(destroyed)
+    }
+
+    /// Destroys the values of `key` before revision `last`.
+    async fn destroy_before(&self, key: &str, last: u64) -> Result<(), BusError> {
+        let subject = format!("{}{key}", self.store.prefix);
+        let mut from = 1;
+        while let Some(message) = self.next(&subject, from).await?
+            && message.sequence < last
+        {
+            self.destroy(message.sequence).await?;
+            from = message.sequence + 1;
+        }
+        Ok(())
+    }
+
+    async fn next(&self, subject: &str, from: u64) -> Result<Option<StreamMessage>, BusError> {
+        let stream = &self.store.stream;
+        match stream.get_first_raw_message_by_subject(subject, from).await {
+            Ok(message) => Ok(Some(message)),
+            Err(e) if e.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(e) => Err(self.unavailable("reading", e)),
+        }
+    }
+
+    /// Overwrites a message on the server's disk and takes it out.
+    async fn destroy(&self, revision: u64) -> Result<(), BusError> {
+        match self.store.stream.delete_message(revision).await {
+            Ok(_) => Ok(()),
+            Err(e) if is_gone(&e.kind()) => Ok(()),
+            Err(e) => Err(self.unavailable("destroying", e)),
+        }
     }
 
     /// Without the key, which may tell whose data it protects.

@@ -28,7 +28,7 @@ mod subscription;
 
 pub use connection::{Bus, BusOptions};
 pub use error::{BoxError, BusError};
-pub use key_bucket::KeyBucket;
+pub use key_bucket::{Kept, KeyBucket};
 pub use message::{Message, OutMessage};
 pub use names::{StreamName, subject};
 pub use relay::{Outbox, Relay};

@@ -26,15 +26,20 @@ pub(crate) fn of_log(name: &StreamName, replicas: usize) -> Config {
     }
 }
 
-/// A key bucket (NATS ADR-8): one value per key, and values can be destroyed.
-/// Unlike the usual bucket it allows deleting single messages, which is the
-/// only operation that overwrites a value on disk.
+/// Values of one key that a bucket holds at most. One counts, the last; while
+/// it is replaced there are two, and one that was left over by a crash may be a
+/// third. A bucket that let go of the old one by itself would not overwrite it.
+pub(crate) const BUCKET_HISTORY: i64 = 8;
+
+/// A key bucket (NATS ADR-8): the last value of a key counts, and values can
+/// be destroyed. Unlike the usual bucket it allows deleting single messages,
+/// which is the only operation that overwrites a value on disk.
 pub(crate) fn of_bucket(bucket: &str, replicas: usize) -> Config {
     Config {
         name: format!("KV_{bucket}"),
         subjects: vec![format!("$KV.{bucket}.>")],
         description: Some("Data keys; a purged key is gone for good".into()),
-        max_messages_per_subject: 1,
+        max_messages_per_subject: BUCKET_HISTORY,
         deny_delete: false,
         deny_purge: false,
         allow_rollup: true,

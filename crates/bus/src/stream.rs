@@ -210,7 +210,7 @@ impl Bus {
         Ok(consumer)
     }
 
-    async fn info(&self, stream: &str) -> Result<Option<Info>, BusError> {
+    pub(crate) async fn info(&self, stream: &str) -> Result<Option<Info>, BusError> {
         match self.jetstream.get_stream(stream).await {
             Ok(found) => Ok(Some(found.cached_info().clone())),
             Err(e) => match e.kind() {

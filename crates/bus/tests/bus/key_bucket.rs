@@ -1,4 +1,4 @@
-//! Data keys are put once, read, and destroyed for good.
+//! Data keys are put, read, replaced, and destroyed for good.
 
 use std::path::Path;
 
@@ -104,6 +104,112 @@ async fn purging_again_or_what_never_was_changes_nothing() {
     // A household that comes back gets a new key.
     assert!(keys.create("h1", Bytes::from_static(b"new")).await.unwrap());
     assert_eq!(keys.get("h1").await.unwrap().as_deref(), Some(&b"new"[..]));
+}
+
+#[tokio::test]
+async fn a_replaced_value_is_gone_from_the_disk_too() {
+    let mut site = Site::start();
+    let keys = soon("bucket", site.bus().await.key_bucket("keys"))
+        .await
+        .unwrap();
+    keys.create("h1", Bytes::from_static(SECRET)).await.unwrap();
+    let old = keys.kept("h1").await.unwrap().expect("it was put");
+    assert_eq!(old.value, SECRET);
+    assert!(on_disk(site.dir.path(), SECRET));
+    let new = Bytes::from_static(b"wrapped anew");
+    assert!(
+        keys.replace("h1", new.clone(), old.revision).await.unwrap(),
+        "nobody else changed it"
+    );
+    assert!(!on_disk(site.dir.path(), SECRET));
+    // The one who read it before comes too late.
+    let late = Bytes::from_static(b"too late");
+    assert!(!keys.replace("h1", late, old.revision).await.unwrap());
+    assert_eq!(keys.get("h1").await.unwrap(), Some(new.clone()));
+
+    site.server.kill();
+    site.server.restart().unwrap();
+    let keys = soon("bucket", site.bus().await.key_bucket("keys"))
+        .await
+        .unwrap();
+    assert_eq!(keys.get("h1").await.unwrap(), Some(new));
+    assert!(!on_disk(site.dir.path(), SECRET));
+}
+
+/// A crash between the new value and the destruction of the old one.
+#[tokio::test]
+async fn what_a_crash_left_behind_is_swept_or_overwritten() {
+    let site = Site::start();
+    let keys = soon("bucket", site.bus().await.key_bucket("keys"))
+        .await
+        .unwrap();
+    let admin = site.admin().await;
+    let raw = admin.get_key_value("keys").await.unwrap();
+    for key in ["h1", "h2"] {
+        keys.create(key, Bytes::from_static(SECRET)).await.unwrap();
+        raw.put(key, Bytes::from_static(b"new")).await.unwrap();
+    }
+    assert!(on_disk(site.dir.path(), SECRET), "nothing was left behind");
+
+    keys.overwrite("h1", Bytes::from_static(b"new"))
+        .await
+        .unwrap();
+    assert_eq!(keys.sweep().await.unwrap(), 1, "that of h2");
+    assert!(!on_disk(site.dir.path(), SECRET));
+    assert_eq!(keys.sweep().await.unwrap(), 0);
+    for key in ["h1", "h2"] {
+        assert_eq!(keys.get(key).await.unwrap().as_deref(), Some(&b"new"[..]));
+    }
+}
+
+#[tokio::test]
+async fn what_overwrites_a_key_stays_and_bars_it() {
+    let site = Site::start();
+    let keys = soon("bucket", site.bus().await.key_bucket("keys"))
+        .await
+        .unwrap();
+    let mark = Bytes::from_static(b"gone");
+    keys.create("h1", Bytes::from_static(SECRET)).await.unwrap();
+    for key in ["h1", "never-was"] {
+        keys.overwrite(key, mark.clone()).await.unwrap();
+        keys.overwrite(key, mark.clone()).await.unwrap();
+        assert_eq!(keys.get(key).await.unwrap(), Some(mark.clone()));
+        let late = Bytes::from_static(b"late");
+        assert!(!keys.create(key, late).await.unwrap());
+    }
+    assert!(!on_disk(site.dir.path(), SECRET));
+    let mut all = keys.keys().await.unwrap();
+    all.sort();
+    assert_eq!(all, ["h1", "never-was"]);
+}
+
+#[tokio::test]
+async fn a_bucket_of_the_first_release_is_taken_over() {
+    let site = Site::start();
+    let admin = site.admin().await;
+    let first = async_nats::jetstream::stream::Config {
+        name: "KV_keys".into(),
+        subjects: vec!["$KV.keys.>".into()],
+        max_messages_per_subject: 1,
+        allow_rollup: true,
+        discard: async_nats::jetstream::stream::DiscardPolicy::New,
+        ..Default::default()
+    };
+    admin.create_stream(first).await.unwrap();
+    let raw = admin.get_key_value("keys").await.unwrap();
+    raw.put("h1", Bytes::from_static(SECRET)).await.unwrap();
+
+    let keys = soon("bucket", site.bus().await.key_bucket("keys"))
+        .await
+        .unwrap();
+    let old = keys.kept("h1").await.unwrap().expect("kept");
+    assert_eq!(old.value, SECRET);
+    assert!(
+        keys.replace("h1", Bytes::from_static(b"new"), old.revision)
+            .await
+            .unwrap()
+    );
+    assert!(!on_disk(site.dir.path(), SECRET));
 }
 
 #[tokio::test]
