@@ -18,8 +18,9 @@ use proto::{
     record::{self, Raw, RecordError},
     unit::{Taken, UnitBroken},
 };
+use stream_index::Answered;
 
-use super::{Machine, recent::Answered};
+use super::Machine;
 
 /// Types of the runtime's own events begin so.
 pub const RUNTIME_PREFIX: &str = "baogong.log.v1.";
@@ -140,10 +141,10 @@ impl<D: Domain> Machine<D> {
     }
 
     fn check_revision(&self, raw: &Raw) -> Result<(), ReplayError> {
-        let Some(last) = self.recent.revision(&raw.stream) else {
+        if self.recent.is_noted(raw.position) {
             return Ok(());
-        };
-        let expected = last.next();
+        }
+        let expected = self.revision(&raw.stream).next();
         if raw.revision == expected {
             return Ok(());
         }
@@ -164,11 +165,14 @@ impl<D: Domain> Machine<D> {
                 digest,
                 record_count,
             } => {
-                self.recent.answer(request_id, || Answered {
-                    digest: *digest,
-                    first: record.position,
-                    count: *record_count,
-                });
+                if !self.recent.is_noted(record.position) {
+                    let answer = Answered {
+                        digest: *digest,
+                        first: record.position,
+                        count: *record_count,
+                    };
+                    self.recent.answer(request_id, answer);
+                }
             }
             Cause::Source(source) => self.vouch(*source),
             Cause::Timer { .. } => {}
@@ -179,7 +183,10 @@ impl<D: Domain> Machine<D> {
     fn count<E>(&mut self, record: &Recorded<E>) {
         self.position = record.position;
         self.last_recorded = self.last_recorded.max(record.recorded);
-        self.recent.use_revision(&record.stream, record.revision);
+        if !self.recent.is_noted(record.position) {
+            self.recent
+                .use_revision(&record.stream, record.revision, record.position);
+        }
     }
 
     fn vouch(&mut self, source: Source) {
