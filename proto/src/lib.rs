@@ -9,6 +9,7 @@ pub mod record;
 pub mod requests;
 pub mod time;
 pub mod unit;
+pub mod view;
 
 macro_rules! packages {
     ($($package:ident = $name:literal),*) => {

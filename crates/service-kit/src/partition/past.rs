@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use decider::{Domain, Position, Timestamp};
 use event_log::EventLog;
+use proto::view::View;
 use stream_index::StreamIndex;
 use transparency::StateDigest;
 
@@ -104,8 +105,7 @@ pub(super) fn go_on<D: Domain>(
             match until {
                 Some(AsOf::Position(last)) if entry.position > last => return Ok(()),
                 Some(AsOf::Time(last)) => {
-                    let raw = proto::record::decode(&entry.bytes).map_err(ReplayError::from)?;
-                    if raw.recorded > last {
+                    if recorded(&entry.bytes)? > last {
                         return Ok(());
                     }
                 }
@@ -113,5 +113,12 @@ pub(super) fn go_on<D: Domain>(
             }
             machine.replay(&entry.bytes)?;
         }
+    }
+}
+
+fn recorded(bytes: &[u8]) -> Result<Timestamp, ReplayError> {
+    match View::of(bytes) {
+        Some(view) => Ok(view.recorded),
+        None => Ok(proto::record::decode(bytes)?.recorded),
     }
 }

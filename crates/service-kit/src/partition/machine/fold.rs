@@ -17,6 +17,7 @@ use proto::{
     log::v1 as pb,
     record::{self, Raw, RecordError},
     unit::{Taken, UnitBroken},
+    view::View,
 };
 use stream_index::Answered;
 
@@ -62,19 +63,17 @@ impl<D: Domain> Machine<D> {
     /// The bytes are no record, or it is not the next one. The machine cannot
     /// be used any further.
     pub fn replay(&mut self, bytes: &[u8]) -> Result<Timestamp, ReplayError> {
+        if self.units.open().is_empty()
+            && let Some(view) = View::of(bytes)
+            && view.unit_remaining == 0
+        {
+            self.check_next(Position(view.position))?;
+            self.fold_alone(&view)?;
+            return Ok(view.recorded);
+        }
         let raw = record::decode(bytes)?;
-        let expected = self.next_read();
-        if raw.position != expected {
-            return Err(ReplayError::PositionGap {
-                expected,
-                found: raw.position,
-            });
-        }
+        self.check_next(raw.position)?;
         let recorded = raw.recorded;
-        if raw.unit_remaining == 0 && self.units.open().is_empty() {
-            self.fold(raw)?;
-            return Ok(recorded);
-        }
         match self.units.take(raw)? {
             Taken::Open => {}
             Taken::Whole(records) => {
@@ -85,6 +84,36 @@ impl<D: Domain> Machine<D> {
             Taken::Void { note, torso } => self.void(&note, &torso)?,
         }
         Ok(recorded)
+    }
+
+    fn check_next(&self, found: Position) -> Result<(), ReplayError> {
+        let expected = self.next_read();
+        if found == expected {
+            Ok(())
+        } else {
+            Err(ReplayError::PositionGap { expected, found })
+        }
+    }
+
+    /// Folds a command of one record: most are. The record is made in the
+    /// memory of the one before it.
+    fn fold_alone(&mut self, view: &View<'_>) -> Result<(), ReplayError> {
+        if view.type_name.starts_with(RUNTIME_PREFIX) {
+            return self.fold(record::raw_of(view)?);
+        }
+        let event = record::event_of::<D::Event>(view)?;
+        let record = match self.scratch.take() {
+            None => Box::new(record::raw_of(view)?.map(|_| event)),
+            Some(mut record) => {
+                record::refill(&mut record, view, event)?;
+                record
+            }
+        };
+        self.check_revision(&record)?;
+        self.note(&record);
+        D::evolve(&mut self.state, &record);
+        self.scratch = Some(record);
+        Ok(())
     }
 
     /// The position that [`Self::replay`] takes next.
@@ -140,7 +169,7 @@ impl<D: Domain> Machine<D> {
         Ok(())
     }
 
-    fn check_revision(&self, raw: &Raw) -> Result<(), ReplayError> {
+    fn check_revision<E>(&self, raw: &Recorded<E>) -> Result<(), ReplayError> {
         if self.recent.is_noted(raw.position) {
             return Ok(());
         }
