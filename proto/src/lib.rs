@@ -10,6 +10,7 @@ pub mod requests;
 pub mod time;
 pub mod unit;
 pub mod upcast;
+pub mod view;
 
 macro_rules! packages {
     ($($package:ident = $name:literal),*) => {

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use crate::{Findings, licences::Metadata, tree};
 
 /// A crate, its name in sources, and the folder of the only one that knows it.
-const CONFINED: [(&str, &str, &str); 2] = [
+const CONFINED: [(&str, &str, &str); 3] = [
     ("sled", "sled", "crates/event-log"),
+    ("fjall", "fjall", "crates/stream-index"),
     ("async-nats", "async_nats", "crates/bus"),
 ];
 

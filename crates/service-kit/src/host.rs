@@ -27,7 +27,9 @@ use crate::{
     config::{ClockKind, Config},
     gauges, http as probes,
     outbox::LogOutbox,
-    partition::{Kept, Limits, Partition, WriterHandle, keeper, replay, snapshot::Snapshots},
+    partition::{
+        Kept, Limits, Partition, WriterHandle, indexer, keeper, restore, snapshot::Snapshots,
+    },
     reactor,
     reconcile::reconcile,
     sealing::{KeyRing, MasterKey},
@@ -252,6 +254,11 @@ where
             Stage::Relaying,
             keeper::keep(partition.clone(), supervisor.token(Stage::Relaying)),
         );
+        supervisor.spawn(
+            "index",
+            Stage::Relaying,
+            indexer::follow(partition.clone(), supervisor.token(Stage::Relaying)),
+        );
         for source in D::SOURCES {
             let follow = reactor::follow(partition.clone(), bus.clone(), *source);
             supervisor.spawn_dropped(
@@ -345,11 +352,24 @@ where
         );
     }
 
-    let replayed = {
+    let data_dir = options.data_dir.clone();
+    let restored = {
         let log = Arc::clone(&log);
-        tokio::task::spawn_blocking(move || replay::<D>(&*log, number, None)).await?
+        tokio::task::spawn_blocking(move || {
+            let index = Arc::new(indexer::open(&data_dir, D::SERVICE, number, &*log)?);
+            let snapshots = Snapshots::new(&data_dir, D::SERVICE, number);
+            let (machine, digest) = restore::<D>(&log, number, &snapshots, &index)?;
+            let kept = Kept {
+                snapshots: Some(snapshots),
+                index: Some(index),
+                digest,
+            };
+            Ok::<_, anyhow::Error>((machine, kept))
+        })
+        .await?
     };
-    let (machine, last_time) = replayed.context("the event log cannot be replayed")?;
+    let (machine, kept) = restored.context("the event log cannot be replayed")?;
+    let last_time = machine.last_recorded();
     let clock = match options.clock {
         ClockKind::System => Clock::System,
         ClockKind::Test => {
@@ -365,10 +385,6 @@ where
         queue: options.queue_commands_max,
         group: options.group_commands_max,
         query_wait: Duration::from_millis(options.query_wait_ms),
-    };
-    let kept = Kept {
-        snapshots: Some(Snapshots::new(&options.data_dir, D::SERVICE, number)),
-        digest: None,
     };
     Ok(Partition::start_with(
         number,

@@ -5,6 +5,7 @@
 //! lets the [`machine`] decide, appends the group to the log, makes it durable
 //! and only then answers.
 
+pub mod indexer;
 pub mod keeper;
 pub mod machine;
 mod past;
@@ -18,12 +19,14 @@ use decider::{Domain, Position, Recorded, Service, Source, Timestamp};
 use event_log::{EventLog, LogError};
 use parking_lot::RwLock;
 use proto::AnyEvent;
+use stream_index::StreamIndex;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use transparency::StateDigest;
 
 use crate::clock::Clock;
+use indexer::IndexerError;
 use machine::{Machine, Refusal, ReplayError, RequestMeta};
-pub use past::{AsOf, replay};
+pub use past::{AsOf, replay, restore};
 use snapshot::Snapshots;
 
 /// What an accepted request made.
@@ -68,6 +71,20 @@ pub enum QueryError {
     Log(#[from] LogError),
     #[error("the event log cannot be replayed: {0}")]
     Replay(#[from] ReplayError),
+    #[error(transparent)]
+    Indexer(#[from] IndexerError),
+    #[error("this partition keeps no stream index")]
+    NoIndex,
+}
+
+/// What ends the writer: the process ends too, and replays when it is started
+/// again.
+#[derive(Debug, thiserror::Error)]
+pub enum WriterError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("the stream index failed; it is made anew at the next start: {0}")]
+    Index(String),
 }
 
 /// Why a test clock was not advanced.
@@ -126,6 +143,7 @@ struct Inner<D: Domain> {
     reactions: mpsc::Sender<Work<D>>,
     durable: watch::Receiver<Position>,
     snapshots: Option<Arc<Snapshots>>,
+    index: Option<Arc<StreamIndex>>,
     digest: watch::Sender<Option<StateDigest>>,
     /// Each question about the past holds a whole state in memory.
     past: Arc<Semaphore>,
@@ -136,6 +154,8 @@ struct Inner<D: Domain> {
 pub struct Kept {
     /// Where snapshots lie; none are kept where that is not said.
     pub snapshots: Option<Snapshots>,
+    /// The index that the machine asks; see [`indexer::follow`].
+    pub index: Option<Arc<StreamIndex>>,
     /// Of the snapshot from which the machine was made.
     pub digest: Option<StateDigest>,
 }
@@ -154,7 +174,7 @@ impl<D: Domain> Clone for Partition<D> {
 /// Ends the writer: it finishes what is queued, then stops.
 pub struct WriterHandle {
     pub(crate) stop: tokio_util::sync::CancellationToken,
-    pub(crate) thread: std::thread::JoinHandle<Result<(), LogError>>,
+    pub(crate) thread: std::thread::JoinHandle<Result<(), WriterError>>,
 }
 
 impl WriterHandle {
@@ -162,11 +182,11 @@ impl WriterHandle {
     /// cancelled, has finished what was queued.
     ///
     /// # Errors
-    /// The log could not be written.
+    /// The log could not be written, or the stream index not be read.
     ///
     /// # Panics
     /// The writer panicked.
-    pub async fn ended(self) -> Result<(), LogError> {
+    pub async fn ended(self) -> Result<(), WriterError> {
         tokio::task::spawn_blocking(move || self.thread.join())
             .await
             .expect("a joining task is not cancelled")
@@ -226,6 +246,7 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
             requests,
             reactions,
             snapshots: kept.snapshots.map(Arc::new),
+            index: kept.index,
             digest: watch::Sender::new(kept.digest),
             past: Arc::new(Semaphore::new(PAST_QUERIES)),
         });

@@ -100,7 +100,8 @@ pub fn query(service: Service, error: &QueryError) -> Status {
         }
         QueryError::Busy => retry(service, Code::ResourceExhausted, "PAST_BUSY", message),
         QueryError::Stopped => retry(service, Code::Unavailable, "SHUTTING_DOWN", message),
-        QueryError::Log(_) | QueryError::Replay(_) => {
+        QueryError::NoIndex => status(service, Code::FailedPrecondition, "NO_INDEX", message),
+        QueryError::Log(_) | QueryError::Replay(_) | QueryError::Indexer(_) => {
             tracing::error!(%error, "a query failed on the event log");
             status(service, Code::Internal, "LOG_UNREADABLE", message)
         }

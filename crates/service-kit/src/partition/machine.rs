@@ -8,9 +8,12 @@
 
 mod canonical;
 mod fold;
-mod recent;
+pub(super) mod recent;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use decider::{
     Actor, Area, Cause, Context, Domain, EventSet, Position, Recorded, Rejected, Revision, Seed,
@@ -24,11 +27,13 @@ use proto::{
     unit::Units,
 };
 use sha2::{Digest, Sha256};
+use stream_index::{IndexError, StreamIndex};
 
 use super::step::RECORD_OVERHEAD_BYTES;
 pub use super::step::Step;
 pub use canonical::CanonicalError;
 pub use fold::{RUNTIME_PREFIX, ReplayError};
+pub use recent::GENERATION_RECORDS;
 use recent::{Recent, request_key};
 
 /// A request as the machine needs it.
@@ -100,6 +105,8 @@ pub struct Machine<D: Domain> {
     test_clock: Option<Timestamp>,
     /// Records of a command whose end has not been read yet.
     units: Units,
+    /// The last record folded, for its memory.
+    scratch: Option<Box<Recorded<D::Event>>>,
 }
 
 /// Who and why, for the records of one command.
@@ -157,7 +164,34 @@ impl<D: Domain> Machine<D> {
             recorded_cursors: BTreeMap::new(),
             test_clock: None,
             units: Units::default(),
+            scratch: None,
         }
+    }
+
+    /// A machine that asks the index for revisions and answered requests, and
+    /// keeps only what the index does not have yet, and of what it has no more
+    /// than twice `generation_records` records tell.
+    ///
+    /// # Panics
+    /// The index ends before the machine's position: what lies between would
+    /// be known to nobody.
+    #[must_use]
+    pub fn with_index(self, index: Arc<StreamIndex>, generation_records: usize) -> Self {
+        assert!(
+            index.position() >= self.position,
+            "the index is brought up to the state first"
+        );
+        Self {
+            recent: Recent::indexed(index, generation_records),
+            ..self
+        }
+    }
+
+    /// What the stream index could not answer. Nothing that was decided since
+    /// may reach the log: the process ends, and the index is made anew.
+    #[must_use]
+    pub fn failure(&self) -> Option<&IndexError> {
+        self.recent.failure()
     }
 
     #[must_use]
@@ -173,7 +207,7 @@ impl<D: Domain> Machine<D> {
 
     #[must_use]
     pub fn revision(&self, stream: &StreamId) -> Revision {
-        self.recent.revision(stream).unwrap_or_default()
+        self.recent.revision(stream)
     }
 
     /// How far a source has been taken in.

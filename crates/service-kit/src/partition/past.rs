@@ -1,11 +1,17 @@
 //! Folds a log, all of it or up to a past moment.
 
+use std::sync::Arc;
+
 use decider::{Domain, Position, Timestamp};
 use event_log::EventLog;
+use proto::view::View;
+use stream_index::StreamIndex;
+use transparency::StateDigest;
 
 use super::{
     QueryError,
-    machine::{Machine, ReplayError},
+    indexer::Indexer,
+    machine::{GENERATION_RECORDS, Machine, ReplayError},
     snapshot::Snapshots,
 };
 
@@ -36,6 +42,32 @@ pub fn replay<D: Domain>(
     go_on(&mut machine, log, until, || false)?;
     let time = machine.last_recorded();
     Ok((machine, time))
+}
+
+/// The machine with which a service starts: the newest snapshot that can be
+/// used, the records behind it, and the index for what it does not hold. Gives
+/// the snapshot's digest too. The index is brought up to the log first.
+///
+/// # Errors
+/// The log cannot be read, a record in it is not what it should be, or the
+/// index cannot be written.
+pub fn restore<D: Domain>(
+    log: &Arc<dyn EventLog>,
+    partition: u32,
+    snapshots: &Snapshots,
+    index: &Arc<StreamIndex>,
+) -> Result<(Machine<D>, Option<StateDigest>), QueryError> {
+    Indexer::new(Arc::clone(index), Arc::clone(log)).bring_up()?;
+    let (machine, digest) = match snapshots.newest(&**log) {
+        Some((machine, digest)) => (machine, Some(digest)),
+        None => (Machine::reader(partition), None),
+    };
+    let from = machine.position();
+    let mut machine = machine.with_index(Arc::clone(index), GENERATION_RECORDS);
+    go_on(&mut machine, &**log, None, || false)?;
+    let records = machine.position().0 - from.0;
+    tracing::info!(service = %D::SERVICE, partition, snapshot = %from, records, "replayed");
+    Ok((machine, digest))
 }
 
 /// The state at a past moment, from the newest snapshot before it. The machine
@@ -73,8 +105,7 @@ pub(super) fn go_on<D: Domain>(
             match until {
                 Some(AsOf::Position(last)) if entry.position > last => return Ok(()),
                 Some(AsOf::Time(last)) => {
-                    let raw = proto::record::decode(&entry.bytes).map_err(ReplayError::from)?;
-                    if raw.recorded > last {
+                    if recorded(&entry.bytes)? > last {
                         return Ok(());
                     }
                 }
@@ -82,5 +113,12 @@ pub(super) fn go_on<D: Domain>(
             }
             machine.replay(&entry.bytes)?;
         }
+    }
+}
+
+fn recorded(bytes: &[u8]) -> Result<Timestamp, ReplayError> {
+    match View::of(bytes) {
+        Some(view) => Ok(view.recorded),
+        None => Ok(proto::record::decode(bytes)?.recorded),
     }
 }

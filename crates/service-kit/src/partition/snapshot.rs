@@ -200,6 +200,7 @@ impl Snapshots {
             recorded: taken.recorded,
             record: record_digest(log, position)
                 .map_err(|error| SnapshotError::Record(position, error))?
+                .map(|digest| hex(&digest))
                 .ok_or(SnapshotError::NoRecord(position))?,
             digest: hex(&taken.digest),
             bytes: taken.body.len() as u64,
@@ -279,7 +280,7 @@ impl Snapshots {
         }
         match record_digest(log, header.position)? {
             None => return Err(Unusable::Ahead(header.position)),
-            Some(record) if record != header.record => {
+            Some(record) if hex(&record) != header.record => {
                 return Err(Unusable::OtherLog(header.position));
             }
             Some(_) => {}
@@ -354,18 +355,17 @@ struct Format {
     format: u32,
 }
 
-/// SHA-256 of the record at a position, in hexadecimal; none where the log has
-/// no such record.
+/// SHA-256 of the record at a position; none where the log has no such record.
 pub(super) fn record_digest(
     log: &dyn EventLog,
     position: Position,
-) -> Result<Option<String>, LogError> {
+) -> Result<Option<[u8; 32]>, LogError> {
     if position > log.last_position() {
         return Ok(None);
     }
     let entries = log.read(position, 1)?;
     let found = entries.first().filter(|entry| entry.position == position);
-    Ok(found.map(|entry| hex(&Sha256::digest(&entry.bytes))))
+    Ok(found.map(|entry| Sha256::digest(&entry.bytes).into()))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use decider::{Domain, Position, Rejected, Timestamp};
-use event_log::{LogError, Unit};
+use event_log::Unit;
 use proto::AnyEvent;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Committed, Inner, Reply, SubmitError, Work,
+    Committed, Inner, Reply, SubmitError, Work, WriterError,
     machine::{Decision, Machine, RUNTIME_PREFIX, Refusal, Step},
 };
 
@@ -95,9 +95,9 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
     }
 
     /// # Errors
-    /// The log could not be written. The state in memory is then ahead of the
-    /// log, so the process must end and replay.
-    pub(super) fn run(mut self, runtime: &tokio::runtime::Handle) -> Result<(), LogError> {
+    /// The log could not be written, or the index not be read. The state in
+    /// memory is then ahead of the log, so the process must end and replay.
+    pub(super) fn run(mut self, runtime: &tokio::runtime::Handle) -> Result<(), WriterError> {
         let mut work = Vec::with_capacity(self.inner.limits.group);
         loop {
             let stopping = runtime.block_on(self.wait(&mut work));
@@ -260,7 +260,7 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
     }
 
     /// Steps the test clock from timer to timer up to `to`.
-    fn advance_clock(&mut self, to: Timestamp, group: &mut Group<D>) -> Result<u64, LogError> {
+    fn advance_clock(&mut self, to: Timestamp, group: &mut Group<D>) -> Result<u64, WriterError> {
         if to <= self.inner.clock.now() {
             return Ok(0);
         }
@@ -277,13 +277,21 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
         Ok(fired)
     }
 
-    fn commit(&self, group: Group<D>) -> Result<(), LogError> {
+    fn commit(&self, group: Group<D>) -> Result<(), WriterError> {
         let Group {
             units,
             waiting,
             clock,
         } = group;
         let labels = [("service", D::SERVICE.name())];
+        let failure = self.inner.machine.read().failure().map(chain);
+        if let Some(message) = failure {
+            tracing::error!(error = message, "the stream index cannot be read; stopping");
+            for (reply, _) in waiting {
+                let _ = reply.send(Err(SubmitError::Log(message.clone())));
+            }
+            return Err(WriterError::Index(message));
+        }
         if !units.is_empty() {
             let records: usize = units.iter().map(|unit| unit.0.len()).sum();
             let started = std::time::Instant::now();
@@ -293,7 +301,7 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
                 for (reply, _) in waiting {
                     let _ = reply.send(Err(SubmitError::Log(message.clone())));
                 }
-                return Err(error);
+                return Err(error.into());
             }
             metrics::histogram!("baogong_append_seconds", &labels).record(started.elapsed());
             #[allow(clippy::cast_precision_loss)]
@@ -340,5 +348,13 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
             position,
             repeated: true,
         })
+    }
+}
+
+/// An error with what caused it.
+fn chain(error: &stream_index::IndexError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }

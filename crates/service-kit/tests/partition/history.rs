@@ -1,5 +1,7 @@
 //! Histories made step by step with a machine, as a writer makes them.
 
+use std::sync::Arc;
+
 use decider::{
     Actor, Area, Cause, Position, Recorded, Revision, Service, Source, StreamId, Timestamp,
 };
@@ -20,7 +22,7 @@ use crate::toy::{Command, START, Toy, area, meta};
 
 /// A log and the machine that writes it.
 pub struct History {
-    pub log: MemoryLog,
+    pub log: Arc<MemoryLog>,
     pub machine: Machine<Toy>,
     pub now: Timestamp,
 }
@@ -28,7 +30,7 @@ pub struct History {
 impl History {
     pub fn new() -> Self {
         Self {
-            log: MemoryLog::new(),
+            log: Arc::new(MemoryLog::new()),
             machine: Machine::new(0),
             now: START,
         }
@@ -91,7 +93,7 @@ impl History {
     }
 
     pub fn restart(&mut self) {
-        let replayed = replay::<Toy>(&self.log, 0, None).expect("a readable log");
+        let replayed = replay::<Toy>(&*self.log, 0, None).expect("a readable log");
         self.machine = replayed.0;
     }
 

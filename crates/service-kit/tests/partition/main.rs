@@ -2,6 +2,7 @@
 //! not at all, and of the states that it writes down.
 
 mod history;
+mod index;
 mod promises;
 mod snapshots;
 mod toy;

@@ -29,11 +29,11 @@ fn history() -> History {
     history
 }
 
-fn taken(history: &History) -> Taken {
+pub fn taken(history: &History) -> Taken {
     Taken::of(&history.machine, 0).expect("encodable").digest()
 }
 
-fn snapshots(directory: &Path) -> Snapshots {
+pub fn snapshots(directory: &Path) -> Snapshots {
     Snapshots::new(directory, Service::Order, 0)
 }
 
@@ -72,15 +72,15 @@ fn a_replay_from_zero_and_one_from_a_snapshot_give_the_same_digest() {
     let store = snapshots(directory.path());
     let mut history = history();
     let first = taken(&history);
-    store.write(&first, &history.log).expect("written");
+    store.write(&first, &*history.log).expect("written");
     history.request("d", "r3");
     history.advance(10);
 
-    let (machine, digest) = store.newest::<Toy>(&history.log).expect("usable");
+    let (machine, digest) = store.newest::<Toy>(&*history.log).expect("usable");
     assert_eq!(digest, first.state_digest());
     assert_eq!(machine.position(), first.position());
     let from_snapshot = go_on(machine, &history.log);
-    let (from_zero, _) = replay::<Toy>(&history.log, 0, None).expect("readable");
+    let (from_zero, _) = replay::<Toy>(&*history.log, 0, None).expect("readable");
     let digest = |machine: &Machine<Toy>| {
         Taken::of(machine, 0)
             .expect("encodable")
@@ -121,7 +121,7 @@ fn the_last_two_snapshots_are_kept() {
     for n in 1..=4 {
         history.request(&format!("o{n}"), &format!("r{n}"));
         store
-            .write(&taken(&history), &history.log)
+            .write(&taken(&history), &*history.log)
             .expect("written");
     }
     let names = ["00000000000000000006", "00000000000000000008"];
@@ -135,12 +135,12 @@ fn damaged(change: impl FnOnce(&mut Vec<u8>)) -> (Position, Vec<String>) {
     let store = snapshots(directory.path());
     let mut history = history();
     store
-        .write(&taken(&history), &history.log)
+        .write(&taken(&history), &*history.log)
         .expect("written");
     let older = history.log.last_position();
     history.request("d", "r3");
     store
-        .write(&taken(&history), &history.log)
+        .write(&taken(&history), &*history.log)
         .expect("written");
     let newer = directory
         .path()
@@ -149,7 +149,7 @@ fn damaged(change: impl FnOnce(&mut Vec<u8>)) -> (Position, Vec<String>) {
     let mut bytes = fs::read(&newer).expect("readable");
     change(&mut bytes);
     fs::write(&newer, bytes).expect("writable");
-    let (machine, _) = store.newest::<Toy>(&history.log).expect("the older one");
+    let (machine, _) = store.newest::<Toy>(&*history.log).expect("the older one");
     assert_eq!(machine.position(), older);
     (machine.position(), files(directory.path()))
 }
@@ -187,7 +187,7 @@ fn no_flipped_bit_of_a_snapshot_goes_unseen() {
     let store = snapshots(directory.path());
     let history = history();
     let whole = taken(&history);
-    store.write(&whole, &history.log).expect("written");
+    store.write(&whole, &*history.log).expect("written");
     let path = directory
         .path()
         .join("order/0.snapshots")
@@ -197,7 +197,7 @@ fn no_flipped_bit_of_a_snapshot_goes_unseen() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(&path, flipped).expect("writable");
-        if let Some((machine, digest)) = store.newest::<Toy>(&history.log) {
+        if let Some((machine, digest)) = store.newest::<Toy>(&*history.log) {
             assert_eq!(digest, whole.state_digest(), "byte {at}");
             assert_eq!(canonical(&machine), history.canonical(), "byte {at}");
         }
@@ -213,8 +213,8 @@ fn a_snapshot_of_another_log_or_of_what_a_log_has_lost_is_dropped() {
     for log in [&history().log, &other.log] {
         let directory = tempfile::tempdir().expect("a directory");
         let store = snapshots(directory.path());
-        store.write(&taken(&longer), &longer.log).expect("written");
-        assert!(store.newest::<Toy>(log).is_none());
+        store.write(&taken(&longer), &*longer.log).expect("written");
+        assert!(store.newest::<Toy>(&**log).is_none());
         assert!(files(directory.path()).is_empty());
     }
 }
@@ -227,7 +227,7 @@ fn what_a_crash_left_unfinished_is_swept_away() {
     fs::write(folder.join("00000000000000000004.tmp"), "half").expect("written");
     assert!(
         snapshots(directory.path())
-            .newest::<Toy>(&history().log)
+            .newest::<Toy>(&*history().log)
             .is_none()
     );
     assert!(files(directory.path()).is_empty());
@@ -246,7 +246,7 @@ async fn the_keeper_tells_the_digest_of_what_is_durable_and_writes_it_at_the_end
     let log = Arc::new(MemoryLog::new());
     let kept = || Kept {
         snapshots: Some(snapshots(directory.path())),
-        digest: None,
+        ..Kept::default()
     };
     let (partition, writer) = start_keeping(&log, 64, kept());
     let end = CancellationToken::new();
@@ -280,12 +280,12 @@ async fn the_past_is_answered_from_a_snapshot_as_from_the_log() {
     let mut history = history();
     let store = snapshots(directory.path());
     store
-        .write(&taken(&history), &history.log)
+        .write(&taken(&history), &*history.log)
         .expect("written");
     history.advance(5);
     history.request("d", "r5");
     let last = history.log.last_position();
-    let log = Arc::new(history.log);
+    let log = history.log;
     let look = |machine: &Machine<Toy>, time: Timestamp| (canonical(machine), time);
     let positions = (0..=last.0).map(|n| AsOf::Position(Position(n)));
     let times = (0..12).map(|n| AsOf::Time(START.plus_minutes(n)));
@@ -295,7 +295,7 @@ async fn the_past_is_answered_from_a_snapshot_as_from_the_log() {
     for snapshots in [None, Some(store)] {
         let kept = Kept {
             snapshots,
-            digest: None,
+            ..Kept::default()
         };
         let (partition, writer) = start_keeping(&log, 64, kept);
         for moment in &moments {
@@ -310,7 +310,7 @@ async fn the_past_is_answered_from_a_snapshot_as_from_the_log() {
 
 /// One step of a random history.
 #[derive(Debug, Clone)]
-enum Happening {
+pub enum Happening {
     Request { id: u8, request: u8 },
     React { ahead: u64, id: u8 },
     Advance(i64),
@@ -318,7 +318,7 @@ enum Happening {
     Restart,
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
+pub fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => (0..12u8, 0..20u8).prop_map(|(id, request)| Happening::Request { id, request }),
         2 => (0..3u64, 0..12u8).prop_map(|(ahead, id)| Happening::React { ahead, id }),
@@ -328,12 +328,16 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn order(id: u8) -> String {
-    let kind = if id.is_multiple_of(3) { "late" } else { "order" };
+pub fn order(id: u8) -> String {
+    let kind = if id.is_multiple_of(3) {
+        "late"
+    } else {
+        "order"
+    };
     format!("{kind}-{id}")
 }
 
-fn happen(history: &mut History, happening: &Happening) {
+pub fn happen(history: &mut History, happening: &Happening) {
     match happening {
         Happening::Request { id, request } => history.request(&order(*id), &format!("r{request}")),
         Happening::React { ahead, id } => {
@@ -367,7 +371,7 @@ proptest! {
                 snapshot = history.canonical();
             }
         }
-        let (from_zero, _) = replay::<Toy>(&history.log, 0, None).expect("readable");
+        let (from_zero, _) = replay::<Toy>(&*history.log, 0, None).expect("readable");
         let read_back = Machine::from_canonical(&snapshot, 0).expect("its own form");
         prop_assert_eq!(canonical(&read_back), snapshot);
         let from_snapshot = go_on(read_back, &history.log);

@@ -15,7 +15,11 @@ use proto::{
 use serde::{Deserialize, Serialize};
 use service_kit::{
     clock::Clock,
-    partition::{Kept, Limits, Partition, WriterHandle, machine::RequestMeta, replay},
+    partition::{
+        Kept, Limits, Partition, WriterHandle,
+        machine::{Machine, RequestMeta},
+        replay,
+    },
 };
 
 /// Confirms orders; those that begin with "late" a minute later once more.
@@ -152,9 +156,19 @@ pub fn start_keeping(
     queue: usize,
     kept: Kept,
 ) -> (Partition<Toy>, WriterHandle) {
+    let (machine, _) = replay::<Toy>(&**log, 0, None).expect("a readable log");
+    start_machine(log, machine, queue, kept)
+}
+
+pub fn start_machine(
+    log: &Arc<MemoryLog>,
+    machine: Machine<Toy>,
+    queue: usize,
+    kept: Kept,
+) -> (Partition<Toy>, WriterHandle) {
     let log: Arc<dyn EventLog> = Arc::clone(log) as Arc<dyn EventLog>;
-    let (machine, last) = replay::<Toy>(&*log, 0, None).expect("a readable log");
-    let clock = Clock::test(START.max(last).max(machine.test_clock().unwrap_or(START)));
+    let start = START.max(machine.last_recorded());
+    let clock = Clock::test(start.max(machine.test_clock().unwrap_or(START)));
     Partition::start_with(0, log, machine, Arc::new(clock), limits(queue), kept).expect("a thread")
 }
 

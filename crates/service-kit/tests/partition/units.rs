@@ -39,7 +39,7 @@ fn torn() -> History {
 #[test]
 fn a_command_is_folded_when_the_last_of_its_records_is_there() {
     let history = torn();
-    let (machine, _) = replay::<Toy>(&history.log, 0, None).expect("readable so far");
+    let (machine, _) = replay::<Toy>(&*history.log, 0, None).expect("readable so far");
     assert_eq!(machine.state().confirmed, ["a"]);
     assert_eq!(machine.position(), Position(2), "what counts");
     assert_eq!(machine.next_read(), Position(4), "what was read");
@@ -50,7 +50,7 @@ fn a_command_is_folded_when_the_last_of_its_records_is_there() {
 
 #[tokio::test]
 async fn nothing_is_recorded_behind_a_torso_that_is_not_declared_void() {
-    let log: Arc<dyn EventLog> = Arc::new(torn().log);
+    let log: Arc<dyn EventLog> = torn().log;
     let (machine, _) = replay::<Toy>(&*log, 0, None).expect("readable so far");
     let clock = Arc::new(Clock::test(START));
     let error = Partition::start(0, log, machine, clock, limits(4))
@@ -132,7 +132,7 @@ fn only_the_torso_directly_before_it_can_be_declared_void() {
         let mut note = void_note(Position(from), Position(to), Revision(1), START);
         note.position = Position(4);
         history.append_raw(&note);
-        let error = replay::<Toy>(&history.log, 0, None).expect_err("not those");
+        let error = replay::<Toy>(&*history.log, 0, None).expect_err("not those");
         assert!(error.to_string().contains("position 4 declares"), "{error}");
     }
     let mut history = History::new();
@@ -156,7 +156,7 @@ fn a_torso_that_another_command_follows_makes_the_log_unreadable() {
     let mut other = void_note(Position(3), Position(3), Revision(1), START);
     other.event.type_name = "baogong.log.v1.CursorAdvanced".to_owned();
     history.append_raw(&other);
-    let error = replay::<Toy>(&history.log, 0, None).expect_err("broken");
+    let error = replay::<Toy>(&*history.log, 0, None).expect_err("broken");
     assert!(error.to_string().contains("1 more records"), "{error}");
 }
 

@@ -17,9 +17,11 @@ use proto::{
     log::v1 as pb,
     record::{self, Raw, RecordError},
     unit::{Taken, UnitBroken},
+    view::View,
 };
+use stream_index::Answered;
 
-use super::{Machine, recent::Answered};
+use super::Machine;
 
 /// Types of the runtime's own events begin so.
 pub const RUNTIME_PREFIX: &str = "baogong.log.v1.";
@@ -61,19 +63,17 @@ impl<D: Domain> Machine<D> {
     /// The bytes are no record, or it is not the next one. The machine cannot
     /// be used any further.
     pub fn replay(&mut self, bytes: &[u8]) -> Result<Timestamp, ReplayError> {
+        if self.units.open().is_empty()
+            && let Some(view) = View::of(bytes)
+            && view.unit_remaining == 0
+        {
+            self.check_next(Position(view.position))?;
+            self.fold_alone(&view)?;
+            return Ok(view.recorded);
+        }
         let raw = record::decode(bytes)?;
-        let expected = self.next_read();
-        if raw.position != expected {
-            return Err(ReplayError::PositionGap {
-                expected,
-                found: raw.position,
-            });
-        }
+        self.check_next(raw.position)?;
         let recorded = raw.recorded;
-        if raw.unit_remaining == 0 && self.units.open().is_empty() {
-            self.fold(raw)?;
-            return Ok(recorded);
-        }
         match self.units.take(raw)? {
             Taken::Open => {}
             Taken::Whole(records) => {
@@ -84,6 +84,36 @@ impl<D: Domain> Machine<D> {
             Taken::Void { note, torso } => self.void(&note, &torso)?,
         }
         Ok(recorded)
+    }
+
+    fn check_next(&self, found: Position) -> Result<(), ReplayError> {
+        let expected = self.next_read();
+        if found == expected {
+            Ok(())
+        } else {
+            Err(ReplayError::PositionGap { expected, found })
+        }
+    }
+
+    /// Folds a command of one record: most are. The record is made in the
+    /// memory of the one before it.
+    fn fold_alone(&mut self, view: &View<'_>) -> Result<(), ReplayError> {
+        if view.type_name.starts_with(RUNTIME_PREFIX) {
+            return self.fold(record::raw_of(view)?);
+        }
+        let event = record::event_of::<D::Event>(view)?;
+        let record = match self.scratch.take() {
+            None => Box::new(record::raw_of(view)?.map(|_| event)),
+            Some(mut record) => {
+                record::refill(&mut record, view, event)?;
+                record
+            }
+        };
+        self.check_revision(&record)?;
+        self.note(&record);
+        D::evolve(&mut self.state, &record);
+        self.scratch = Some(record);
+        Ok(())
     }
 
     /// The position that [`Self::replay`] takes next.
@@ -139,11 +169,11 @@ impl<D: Domain> Machine<D> {
         Ok(())
     }
 
-    fn check_revision(&self, raw: &Raw) -> Result<(), ReplayError> {
-        let Some(last) = self.recent.revision(&raw.stream) else {
+    fn check_revision<E>(&self, raw: &Recorded<E>) -> Result<(), ReplayError> {
+        if self.recent.is_noted(raw.position) {
             return Ok(());
-        };
-        let expected = last.next();
+        }
+        let expected = self.revision(&raw.stream).next();
         if raw.revision == expected {
             return Ok(());
         }
@@ -164,11 +194,14 @@ impl<D: Domain> Machine<D> {
                 digest,
                 record_count,
             } => {
-                self.recent.answer(request_id, || Answered {
-                    digest: *digest,
-                    first: record.position,
-                    count: *record_count,
-                });
+                if !self.recent.is_noted(record.position) {
+                    let answer = Answered {
+                        digest: *digest,
+                        first: record.position,
+                        count: *record_count,
+                    };
+                    self.recent.answer(request_id, answer);
+                }
             }
             Cause::Source(source) => self.vouch(*source),
             Cause::Timer { .. } => {}
@@ -179,7 +212,10 @@ impl<D: Domain> Machine<D> {
     fn count<E>(&mut self, record: &Recorded<E>) {
         self.position = record.position;
         self.last_recorded = self.last_recorded.max(record.recorded);
-        self.recent.use_revision(&record.stream, record.revision);
+        if !self.recent.is_noted(record.position) {
+            self.recent
+                .use_revision(&record.stream, record.revision, record.position);
+        }
     }
 
     fn vouch(&mut self, source: Source) {
