@@ -86,32 +86,37 @@ pub fn is_code(text: &str) -> bool {
 
 /// Nine-digit code of a subdistrict or town (GB/T 10114): the unit of
 /// partitioning and of authorisation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Area(String);
+pub struct Area([u8; 9]);
 
 impl Area {
     /// # Errors
     /// `code` is not nine ASCII digits.
     pub fn new(code: impl Into<String>) -> Result<Self, InvalidId> {
         let code = code.into();
-        if code.len() == 9 && code.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Self(code))
-        } else {
-            Err(InvalidId::Area(code))
+        match <[u8; 9]>::try_from(code.as_bytes()) {
+            Ok(digits) if digits.iter().all(u8::is_ascii_digit) => Ok(Self(digits)),
+            _ => Err(InvalidId::Area(code)),
         }
     }
 
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("digits are ASCII")
+    }
+}
+
+impl fmt::Debug for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Area").field(&self.as_str()).finish()
     }
 }
 
 impl Default for Area {
     /// The area of nothing in particular, for the runtime's own records.
     fn default() -> Self {
-        Self("000000000".into())
+        Self([b'0'; 9])
     }
 }
 
@@ -124,13 +129,13 @@ impl TryFrom<String> for Area {
 
 impl From<Area> for String {
     fn from(area: Area) -> Self {
-        area.0
+        area.as_str().to_owned()
     }
 }
 
 impl fmt::Display for Area {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.as_str().fmt(f)
     }
 }
 
