@@ -10,15 +10,20 @@
 //! turns another service's event into commands, `due` gives the commands whose
 //! time has come.
 
+mod entity_id;
 mod ids;
 mod invariant;
 mod meta;
+mod names;
 pub mod rewritten;
 pub mod spec;
+pub mod table;
 
+pub use entity_id::EntityId;
 pub use ids::{Area, InvalidId, Position, Revision, Seed, StreamId, Timestamp, is_code};
 pub use invariant::{Invariant, Violation};
 pub use meta::{Actor, Cause, Context, Recorded, Role, Service, Source};
+pub use names::{Name, Names};
 
 /// The closed set of events of one service.
 ///

@@ -44,20 +44,20 @@ pub fn order(order: &Order) -> pb::Order {
         order_id: (&order.order_id).into(),
         household_id: (&order.household_id).into(),
         door: Some((*order.door).clone()),
-        lines: order.lines.clone(),
-        short: order.short.clone(),
+        lines: order.lines.to_vec(),
+        short: order.short.to_vec(),
         channel: order.channel.into(),
         group_buy_id: order
             .group_buy_id
             .as_ref()
             .map(String::from)
             .unwrap_or_default(),
-        placed_by: order.placed_by.clone(),
+        placed_by: (&order.placed_by).into(),
         state: order.state.into(),
         placed_time: Some(to_proto(order.placed)),
         updated_time: Some(to_proto(order.updated)),
         revision: order.revision.0,
-        reason: order.reason.clone(),
+        reason: (&order.reason).into(),
     }
 }
 

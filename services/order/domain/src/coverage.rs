@@ -242,6 +242,6 @@ fn detail(state: &State, order: &Order) -> String {
             .get(id.as_str())
             .map(|group_buy| group_buy.title.clone())
             .unwrap_or_default(),
-        _ => order.reason.clone(),
+        _ => String::from(&order.reason),
     }
 }

@@ -9,7 +9,7 @@
 //! A run that starts with the parcel of a cancelled order shows that the
 //! cancellation came too late: the order is out for delivery again.
 
-use decider::{Context, Invariant, Recorded};
+use decider::{Context, Invariant, Names, Recorded};
 use proto::{
     OrderEvent,
     order::v1::{
@@ -20,11 +20,8 @@ use proto::{
 };
 
 use crate::{
-    command::Progress,
-    ids::OrderId,
-    order::{Order, OrderBook},
-    rejection::Rejection,
-    text,
+    book::OrderBook, command::Progress, ids::OrderId, lines::Lines, order::Order,
+    rejection::Rejection, text,
 };
 
 enum Verdict {
@@ -40,7 +37,7 @@ pub(crate) fn record(
     context: &Context,
 ) -> Result<Vec<OrderEvent>, Rejection> {
     let order = orders
-        .get(order_id.as_str())
+        .get(order_id)
         .ok_or_else(|| Rejection::OrderUnknown {
             order_id: order_id.clone(),
             area: context.area.clone(),
@@ -92,7 +89,7 @@ fn verdict(order: &Order, progress: &Progress) -> Verdict {
 }
 
 fn reserved(order: &Order, short: &[proto::types::v1::Line]) -> Verdict {
-    let told = order.confirmed && (short.is_empty() || short == order.short);
+    let told = order.confirmed && (short.is_empty() || order.short == *short);
     match order.state {
         OrderState::Released => Verdict::Take,
         _ if told => Verdict::AlreadySo,
@@ -161,11 +158,13 @@ fn event(order: &Order, progress: &Progress) -> OrderEvent {
 
 /// Folds an event of an order that was placed. A confirmation never takes an
 /// order back; every other event says where the order is now.
-pub(crate) fn apply(order: &mut Order, record: &Recorded<OrderEvent>) {
+pub(crate) fn apply(order: &mut Order, names: &mut Names, record: &Recorded<OrderEvent>) {
     use OrderState as S;
     let mut enter = |state, reason: &str| {
         order.state = state;
-        reason.clone_into(&mut order.reason);
+        if order.reason != *reason {
+            order.reason = names.get(reason);
+        }
     };
     match &record.event {
         OrderEvent::OrderReleased(_) => {
@@ -180,7 +179,7 @@ pub(crate) fn apply(order: &mut Order, record: &Recorded<OrderEvent>) {
         }
         OrderEvent::OrderPartiallyConfirmed(event) => {
             order.confirmed = true;
-            order.short.clone_from(&event.short);
+            order.short = Lines::from(&*event.short);
             if matches!(order.state, S::Placed | S::Released | S::Confirmed) {
                 order.state = S::PartiallyConfirmed;
             }
@@ -207,7 +206,7 @@ pub(crate) fn apply(order: &mut Order, record: &Recorded<OrderEvent>) {
 /// INV-02, this service's part: what a log tells of a delivery that no
 /// decision of ours would have allowed.
 pub(crate) fn check_delivery(orders: &mut OrderBook, order_id: &str) {
-    let detail = match orders.get(order_id) {
+    let detail = match orders.get(&order_id.into()) {
         None => "delivered, but never placed".to_owned(),
         Some(order) if !order.confirmed => "delivered, but never confirmed".to_owned(),
         Some(order) if order.deliveries > 1 => format!("delivered {} times", order.deliveries),

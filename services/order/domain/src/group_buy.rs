@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use decider::{Area, Context, Recorded, Revision, Timestamp};
+use decider::{
+    Area, Context, Recorded, Revision, Timestamp,
+    table::{Entity, Table},
+};
 use proto::{
     OrderEvent,
     order::v1::{
@@ -46,7 +49,9 @@ pub struct GroupBuy {
     pub created: Timestamp,
     pub updated: Timestamp,
     pub revision: Revision,
-    /// Who takes part, and with which order; fixed once it is closed.
+    /// How many took part when it was closed.
+    pub(crate) took_part: u32,
+    /// Who takes part, and with which order, while it is open.
     pub(crate) participants: BTreeMap<HouseholdId, OrderId>,
     /// Placed orders that are neither released nor cancelled.
     pub(crate) waiting: BTreeSet<OrderId>,
@@ -56,7 +61,11 @@ impl GroupBuy {
     /// Households that take part, or took part when it was closed.
     #[must_use]
     pub fn households(&self) -> u32 {
-        u32::try_from(self.participants.len()).unwrap_or(u32::MAX)
+        if self.is_open() {
+            u32::try_from(self.participants.len()).unwrap_or(u32::MAX)
+        } else {
+            self.took_part
+        }
     }
 
     /// Households that are still wanted, the tolerance counted.
@@ -100,7 +109,15 @@ impl GroupBuy {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+impl Entity for GroupBuy {
+    type Id = GroupBuyId;
+
+    fn id(&self) -> &GroupBuyId {
+        &self.group_buy_id
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Scope {
     Area(Area),
     State(Area, GroupBuyState),
@@ -108,20 +125,19 @@ enum Scope {
 
 #[derive(Debug, Default)]
 pub(crate) struct GroupBuys {
-    by_id: BTreeMap<GroupBuyId, GroupBuy>,
-    index: Index<Scope, GroupBuyId>,
+    table: Table<GroupBuy>,
+    index: Index<Scope>,
     /// One entry for each group buy that has a next timer.
     pub(crate) timers: BTreeSet<(Timestamp, GroupBuyId)>,
 }
 
 impl GroupBuys {
-    /// In the order of their ids.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &GroupBuy> {
-        self.by_id.values()
+    pub(crate) const fn table(&self) -> &Table<GroupBuy> {
+        &self.table
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&GroupBuy> {
-        self.by_id.get(id)
+        self.table.get(id)
     }
 
     pub(crate) fn known(&self, area: &Area, id: &GroupBuyId) -> Result<&GroupBuy, Rejection> {
@@ -143,16 +159,15 @@ impl GroupBuys {
             None => Scope::Area(area.clone()),
             Some(state) => Scope::State(area.clone(), state),
         };
-        self.index
-            .after(&scope, after)
-            .filter_map(|id| self.by_id.get(id))
+        self.index.after(&self.table, &scope, after)
     }
 
     /// Changes a group buy and keeps its timer and its place in the lists.
     fn change(&mut self, id: &str, change: impl FnOnce(&mut GroupBuy)) {
-        let Some(group_buy) = self.by_id.get_mut(id) else {
+        let Some(row) = self.table.find(id) else {
             return;
         };
+        let group_buy = self.table.at_mut(row);
         let (timer, state) = (group_buy.next_timer(), group_buy.state);
         change(group_buy);
         let id = &group_buy.group_buy_id;
@@ -165,15 +180,17 @@ impl GroupBuys {
             }
         }
         if group_buy.state != state {
-            let scope = |state| Scope::State(group_buy.area.clone(), state);
-            self.index.remove(&scope(state), id);
-            self.index.insert(scope(group_buy.state), id.clone());
+            let (was, is) = (state, group_buy.state);
+            let area = group_buy.area.clone();
+            let was = Scope::State(area.clone(), was);
+            self.index.remove(&self.table, &was, row);
+            self.index.insert(&self.table, Scope::State(area, is), row);
         }
     }
 
     pub(crate) fn opened(&mut self, record: &Recorded<OrderEvent>, event: &GroupBuyOpened) {
         let id = GroupBuyId::from(event.group_buy_id.as_str());
-        if self.by_id.contains_key(&id) {
+        if self.table.find(&id).is_some() {
             return;
         }
         let group_buy = GroupBuy {
@@ -196,6 +213,7 @@ impl GroupBuys {
             created: record.occurred,
             updated: record.occurred,
             revision: record.revision,
+            took_part: 0,
             participants: BTreeMap::new(),
             waiting: BTreeSet::new(),
         };
@@ -203,14 +221,14 @@ impl GroupBuys {
     }
 
     pub(crate) fn put(&mut self, group_buy: GroupBuy) {
-        let (area, id) = (&group_buy.area, &group_buy.group_buy_id);
-        self.index.insert(Scope::Area(area.clone()), id.clone());
-        self.index
-            .insert(Scope::State(area.clone(), group_buy.state), id.clone());
+        let (area, state) = (group_buy.area.clone(), group_buy.state);
         if let Some(at) = group_buy.next_timer() {
-            self.timers.insert((at, id.clone()));
+            self.timers.insert((at, group_buy.group_buy_id.clone()));
         }
-        self.by_id.insert(id.clone(), group_buy);
+        let row = self.table.insert(group_buy);
+        for scope in [Scope::Area(area.clone()), Scope::State(area, state)] {
+            self.index.insert(&self.table, scope, row);
+        }
     }
 
     pub(crate) fn closed(&mut self, record: &Recorded<OrderEvent>, id: &str, state: GroupBuyState) {
@@ -218,6 +236,8 @@ impl GroupBuys {
             group_buy.revision = record.revision;
             group_buy.updated = record.occurred;
             if group_buy.is_open() {
+                group_buy.took_part = group_buy.households();
+                group_buy.participants.clear();
                 group_buy.state = state;
                 group_buy.closed = Some(record.occurred);
             }

@@ -1,12 +1,12 @@
 //! S02: households with their door, needs and the one cadre who answers for
 //! them. Contacts are here only sealed; this module cannot read them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use decider::{Area, Context, Recorded, Revision, Timestamp};
+use decider::{
+    Area, Context, Recorded, Revision, Timestamp,
+    table::{Entity, Table},
+};
 use proto::{
     OrderEvent,
     order::v1::{HouseholdHandedOver, HouseholdRegistered, HouseholdUpdated},
@@ -78,7 +78,15 @@ pub struct HouseholdFilter {
     pub cadre_id: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+impl Entity for Household {
+    type Id = HouseholdId;
+
+    fn id(&self) -> &HouseholdId {
+        &self.household_id
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Scope {
     Area(Area),
     Community(Area, String),
@@ -88,18 +96,17 @@ enum Scope {
 
 #[derive(Debug, Default)]
 pub(crate) struct Households {
-    by_id: BTreeMap<HouseholdId, Household>,
-    index: Index<Scope, HouseholdId>,
+    table: Table<Household>,
+    index: Index<Scope>,
 }
 
 impl Households {
-    /// In the order of their ids.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Household> {
-        self.by_id.values()
+    pub(crate) const fn table(&self) -> &Table<Household> {
+        &self.table
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Household> {
-        self.by_id.get(id)
+        self.table.get(id)
     }
 
     pub(crate) fn get_in(&self, area: &Area, id: &str) -> Option<&Household> {
@@ -132,8 +139,7 @@ impl Households {
         };
         let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
         self.index
-            .after(&scope, after)
-            .filter_map(|id| self.by_id.get(id))
+            .after(&self.table, &scope, after)
             .filter(move |household| {
                 fits(&filter.community, &household.door.community)
                     && fits(&filter.grid, &household.door.grid)
@@ -165,7 +171,7 @@ impl Households {
         event: &HouseholdRegistered,
     ) {
         let id = HouseholdId::from(event.household_id.as_str());
-        if self.by_id.contains_key(&id) {
+        if self.table.find(&id).is_some() {
             return;
         }
         let household = Household {
@@ -185,21 +191,21 @@ impl Households {
     }
 
     pub(crate) fn put(&mut self, household: Household) {
-        let (area, door) = (&household.area, &household.door);
-        let id = &household.household_id;
+        let (area, door) = (household.area.clone(), household.door.clone());
+        let cadre = Scope::Cadre(area.clone(), household.cadre_id.clone());
+        let row = self.table.insert(household);
         for scope in [
-            Scope::Area(area.clone()),
+            cadre,
             Scope::Community(area.clone(), door.community.clone()),
             Scope::Grid(area.clone(), door.community.clone(), door.grid.clone()),
-            Scope::Cadre(area.clone(), household.cadre_id.clone()),
+            Scope::Area(area),
         ] {
-            self.index.insert(scope, id.clone());
+            self.index.insert(&self.table, scope, row);
         }
-        self.by_id.insert(id.clone(), household);
     }
 
     pub(crate) fn updated(&mut self, record: &Recorded<OrderEvent>, event: &HouseholdUpdated) {
-        if let Some(household) = self.by_id.get_mut(event.household_id.as_str()) {
+        if let Some(household) = self.table.get_mut(event.household_id.as_str()) {
             household.revision = record.revision;
             household.updated = record.occurred;
             if event.contact.is_some() {
@@ -216,14 +222,16 @@ impl Households {
         record: &Recorded<OrderEvent>,
         event: &HouseholdHandedOver,
     ) {
-        if let Some(household) = self.by_id.get_mut(event.household_id.as_str()) {
+        if let Some(row) = self.table.find(event.household_id.as_str()) {
+            let household = self.table.at_mut(row);
             household.revision = record.revision;
             household.updated = record.occurred;
             let to = CadreId::from(event.to_cadre_id.as_str());
             let from = std::mem::replace(&mut household.cadre_id, to.clone());
-            let (area, id) = (household.area.clone(), household.household_id.clone());
-            self.index.remove(&Scope::Cadre(area.clone(), from), &id);
-            self.index.insert(Scope::Cadre(area, to), id);
+            let area = household.area.clone();
+            let from = Scope::Cadre(area.clone(), from);
+            self.index.remove(&self.table, &from, row);
+            self.index.insert(&self.table, Scope::Cadre(area, to), row);
         }
     }
 }
@@ -336,8 +344,11 @@ fn to_hand_over<'a>(
 ) -> Result<Vec<&'a HouseholdId>, Rejection> {
     if chosen.is_empty() {
         let scope = Scope::Cadre(area.clone(), from.clone());
-        let all = households.index.after(&scope, None);
-        return Ok(all.take(HAND_OVER_HOUSEHOLDS_MAX).collect());
+        let all = households
+            .index
+            .after::<_, HouseholdId>(&households.table, &scope, None);
+        let ids = all.map(|household| &household.household_id);
+        return Ok(ids.take(HAND_OVER_HOUSEHOLDS_MAX).collect());
     }
     let mut wanted = Vec::new();
     for id in chosen.iter().collect::<BTreeSet<_>>() {

@@ -1,11 +1,13 @@
 //! Ids of this service's entities as types of their own, so that an order's id
 //! cannot be looked up among households.
 //!
-//! An id is shared text: it stands in several indexes and costs one pointer in
-//! each. What characters it may have is checked where requests are parsed.
+//! The id of an order, of which there are very many, is 16 bytes; the others are
+//! shared text. What characters they may have is checked where requests are
+//! parsed.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
+use decider::EntityId;
 use serde::{Deserialize, Serialize};
 
 macro_rules! id {
@@ -69,7 +71,32 @@ id!(
     /// ULID, made by the service.
     GroupBuyId
 );
-id!(
-    /// ULID, made by the service: the order of ids is the order of placing.
-    OrderId
-);
+
+/// ULID, made by the service: the order of ids is the order of placing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderId(EntityId);
+
+impl From<&str> for OrderId {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for OrderId {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&OrderId> for String {
+    fn from(id: &OrderId) -> Self {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

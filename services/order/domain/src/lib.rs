@@ -5,6 +5,7 @@
 //! command's context. One file per aggregate holds its state and its rules.
 
 mod batch;
+mod book;
 mod command;
 mod contingency;
 mod coverage;
@@ -14,6 +15,7 @@ mod household;
 mod ids;
 mod index;
 mod joining;
+mod lines;
 mod order;
 mod react;
 mod rejection;
@@ -22,13 +24,15 @@ mod state;
 mod text;
 mod timers;
 
+pub use book::OrderFilter;
 pub use command::{Command, Intake, OpenGroupBuy, PlaceOrder, Progress, RegisterHousehold};
 pub use contingency::Contingency;
 pub use coverage::{Coverage, CoverageRow, FULL_BASIS_POINTS, Missed, MissedReason};
 pub use group_buy::GroupBuy;
 pub use household::{HAND_OVER_HOUSEHOLDS_MAX, Household, HouseholdFilter};
 pub use ids::{CadreId, GroupBuyId, HouseholdId, OrderId};
-pub use order::{Order, OrderFilter};
+pub use lines::Lines;
+pub use order::Order;
 pub use rejection::Rejection;
 pub use state::State;
 pub use timers::SETTLE_ORDERS_MAX;

@@ -3,23 +3,24 @@
 
 use std::sync::Arc;
 
-use decider::Invariant;
+use decider::{Invariant, table::Table};
 use proto::types::v1::Door;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
+    book::OrderBook,
     contingency::Contingencies,
     group_buy::{GroupBuy, GroupBuys},
     household::{Household, Households},
-    order::{Order, OrderBook},
+    order::Order,
     state::State,
 };
 
 #[derive(Serialize)]
 struct Written<'a> {
     contingencies: &'a Contingencies,
-    households: Vec<&'a Household>,
-    group_buys: Vec<&'a GroupBuy>,
+    households: &'a Table<Household>,
+    group_buys: &'a Table<GroupBuy>,
     /// With the door where it is not the household's.
     orders: Vec<(&'a Order, Option<&'a Door>)>,
     breaches: Vec<(&'a (Invariant, String), &'a String)>,
@@ -42,11 +43,13 @@ impl Serialize for State {
         };
         Written {
             contingencies: &self.contingencies,
-            households: self.households.all().collect(),
-            group_buys: self.group_buys.all().collect(),
+            households: self.households.table(),
+            group_buys: self.group_buys.table(),
             orders: self
                 .orders
-                .all()
+                .table()
+                .sorted()
+                .into_iter()
                 .map(|order| (order, (!own_door(order)).then_some(&*order.door)))
                 .collect(),
             breaches: self.orders.breaches.iter().collect(),
@@ -68,12 +71,13 @@ impl<'de> Deserialize<'de> for State {
         }
         let mut orders = OrderBook::default();
         for (mut order, door) in read.orders {
-            order.door = match (door, households.get(order.household_id.as_str())) {
+            let household = households.get(order.household_id.as_str());
+            order.door = match (door, household) {
                 (Some(door), _) => Arc::new(door),
                 (None, Some(household)) => household.door.clone(),
                 (None, None) => Arc::default(),
             };
-            orders.put(order);
+            orders.put_read(order, household);
         }
         orders.breaches = read.breaches.into_iter().collect();
         Ok(Self {

@@ -8,13 +8,14 @@ use proto::{
 };
 
 use crate::{
+    book::{OrderBook, OrderFilter},
     contingency::{Contingencies, Contingency},
     coverage::{self, Coverage, Missed},
     fulfilment,
     group_buy::{GroupBuy, GroupBuys},
     household::{Household, HouseholdFilter, Households},
     ids::{CadreId, HouseholdId},
-    order::{Order, OrderBook, OrderFilter},
+    order::Order,
 };
 
 #[derive(Debug, Default)]
@@ -83,7 +84,9 @@ impl State {
 
     #[must_use]
     pub fn order(&self, area: &Area, id: &str) -> Option<&Order> {
-        self.orders.get(id).filter(|order| order.area == *area)
+        self.orders
+            .get(&id.into())
+            .filter(|order| order.area == *area)
     }
 
     pub fn orders<'a>(
@@ -167,9 +170,9 @@ impl State {
     }
 
     fn order_changed(&mut self, record: &Recorded<OrderEvent>, order_id: &str) {
-        let changed = self
-            .orders
-            .change(record, order_id, |order| fulfilment::apply(order, record));
+        let changed = self.orders.change(record, order_id, |order, names| {
+            fulfilment::apply(order, names, record);
+        });
         if let Some((order, OrderState::Placed)) = changed
             && order.state != OrderState::Placed
             && let Some(group_buy_id) = &order.group_buy_id
@@ -211,7 +214,7 @@ impl State {
             }
             "household" => self.households.get(id).map(Household::describe),
             "group-buy" => self.group_buys.get(id).map(GroupBuy::describe),
-            "order" => self.orders.get(id).map(Order::describe),
+            "order" => self.orders.get(&id.into()).map(Order::describe),
             _ => None,
         }
     }

@@ -69,7 +69,7 @@ pub(crate) fn settle(state: &State, id: &GroupBuyId) -> Vec<OrderEvent> {
     };
     let mut batch = Batch::new(SETTLE_ORDERS_MAX);
     let waiting = group_buy.waiting.iter();
-    for order in waiting.filter_map(|id| state.orders.get(id.as_str())) {
+    for order in waiting.filter_map(|id| state.orders.get(id)) {
         let event = if succeeded {
             release(state, order)
         } else {
@@ -89,7 +89,7 @@ fn release(state: &State, order: &Order) -> OrderEvent {
         order_id: (&order.order_id).into(),
         household_id: (&order.household_id).into(),
         door: Some(order.door.as_ref().clone()),
-        lines: order.lines.clone(),
+        lines: order.lines.to_vec(),
         cadre_id: household
             .map(|household| String::from(&household.cadre_id))
             .unwrap_or_default(),

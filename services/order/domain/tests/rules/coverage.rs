@@ -174,7 +174,7 @@ fn only_deliveries_since_the_activation_count() {
     let order = spec
         .state
         .orders_of_household(&"H1".into())
-        .find(|order| order.order_id.as_str() != "o1")
+        .find(|order| order.order_id != "o1".into())
         .map(|order| order.order_id.to_string())
         .expect("placed");
     hear(&mut spec, delivered(&order));

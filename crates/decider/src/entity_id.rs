@@ -1,0 +1,163 @@
+//! Ids of entities in few bytes: a state has millions of them.
+
+use std::{cmp::Ordering, fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Crockford's base32, by value.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const ULID_CHARS: usize = 26;
+
+/// An id of which nearly all are ULIDs: these take 16 bytes, any other text
+/// is kept as it is. Order, equality and hash are as those of the text.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EntityId(Form);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Form {
+    /// Only what is written again as the same text: upper case, in range.
+    Ulid([u8; 16]),
+    Text(Arc<str>),
+}
+
+impl EntityId {
+    /// Calls `read` with the id's text, without allocating.
+    pub fn with_text<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+        match &self.0 {
+            Form::Text(text) => read(text),
+            Form::Ulid(bytes) => {
+                let chars = encode(u128::from_be_bytes(*bytes));
+                read(std::str::from_utf8(&chars).expect("the digits are ASCII"))
+            }
+        }
+    }
+}
+
+impl From<&str> for EntityId {
+    fn from(text: &str) -> Self {
+        Self(match decode(text.as_bytes()) {
+            Some(number) => Form::Ulid(number.to_be_bytes()),
+            None => Form::Text(text.into()),
+        })
+    }
+}
+
+impl Ord for EntityId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            // The digits are in the order of their characters.
+            (Form::Ulid(a), Form::Ulid(b)) => a.cmp(b),
+            (Form::Text(a), Form::Text(b)) => a.cmp(b),
+            _ => self.with_text(|a| other.with_text(|b| a.cmp(b))),
+        }
+    }
+}
+
+impl PartialOrd for EntityId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with_text(|text| f.pad(text))
+    }
+}
+
+impl fmt::Debug for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with_text(|text| fmt::Debug::fmt(text, f))
+    }
+}
+
+impl Serialize for EntityId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.with_text(|text| serializer.serialize_str(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for EntityId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = EntityId;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<EntityId, E> {
+                Ok(text.into())
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+fn encode(number: u128) -> [u8; ULID_CHARS] {
+    let mut chars = [b'0'; ULID_CHARS];
+    let mut rest = number;
+    for char in chars.iter_mut().rev() {
+        *char = DIGITS[(rest & 31) as usize];
+        rest >>= 5;
+    }
+    chars
+}
+
+/// None where the text is not exactly what [`encode`] makes of a number.
+fn decode(text: &[u8]) -> Option<u128> {
+    // 26 digits have 130 bits: the first may only have three.
+    if text.len() != ULID_CHARS || text[0] > b'7' {
+        return None;
+    }
+    text.iter().try_fold(0_u128, |number, char| {
+        let value = VALUES[usize::from(*char)];
+        (value < 32).then_some(number << 5 | u128::from(value))
+    })
+}
+
+/// The value of each character; 255 for what is no digit.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 32 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXTS: [&str; 9] = [
+        "",
+        "o1",
+        "01J9ZZZZZZZZZZZZZZZZZZZZZZ",
+        "01j9zzzzzzzzzzzzzzzzzzzzzz",
+        "7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+        "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+        "00000000000000000000000000",
+        "0000000000000000000000000I",
+        "01J9ZZZZZZZZZZZZZZZZZZZZZZZ",
+    ];
+
+    #[test]
+    fn an_id_is_its_text() {
+        for text in TEXTS {
+            assert_eq!(EntityId::from(text).to_string(), text);
+        }
+        assert_eq!(size_of::<EntityId>(), 24);
+    }
+
+    #[test]
+    fn ids_are_ordered_as_their_texts() {
+        for a in TEXTS {
+            for b in TEXTS {
+                let ids = (EntityId::from(a), EntityId::from(b));
+                assert_eq!(ids.0.cmp(&ids.1), a.cmp(b), "{a} {b}");
+                assert_eq!(ids.0 == ids.1, a == b, "{a} {b}");
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! All orders, and the lists of them. Who asks for a state's list gets it from
+//! the few orders that are on the way, or from those that ended in that state:
+//! so a step on the way changes no list.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
+
+use decider::{
+    Area, Invariant, Names, Recorded, Violation,
+    table::{Roll, Row, Table},
+};
+use proto::{
+    OrderEvent,
+    order::v1::{OrderPlaced, OrderState},
+};
+
+use crate::{
+    household::Household,
+    ids::{GroupBuyId, HouseholdId, OrderId},
+    index::Index,
+    lines::Lines,
+    order::Order,
+};
+
+/// Which orders of an area; none means any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    pub household_id: Option<HouseholdId>,
+    pub group_buy_id: Option<GroupBuyId>,
+    pub state: Option<OrderState>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct OrderBook {
+    table: Table<Order>,
+    names: Names,
+    areas: BTreeMap<Area, Lists>,
+    by_household: Index<HouseholdId>,
+    by_group_buy: Index<GroupBuyId>,
+    /// What `evolve` saw happen against an invariant, by stream.
+    pub(crate) breaches: BTreeMap<(Invariant, String), String>,
+}
+
+/// The orders of an area.
+#[derive(Debug, Default)]
+struct Lists {
+    all: Roll,
+    on_the_way: BTreeSet<OrderId>,
+    ended: BTreeMap<OrderState, Roll>,
+}
+
+impl Lists {
+    fn enter(&mut self, table: &Table<Order>, row: Row) {
+        let order = &table[row];
+        if is_end(order.state) {
+            self.ended
+                .entry(order.state)
+                .or_default()
+                .insert(table, row);
+        } else {
+            self.on_the_way.insert(order.order_id.clone());
+        }
+    }
+
+    /// Takes an order out of where it was as it was in `state`.
+    fn leave(&mut self, table: &Table<Order>, row: Row, state: OrderState) {
+        if !is_end(state) {
+            self.on_the_way.remove(&table[row].order_id);
+        } else if let Some(roll) = self.ended.get_mut(&state) {
+            roll.remove(table, row);
+            if roll.is_empty() {
+                self.ended.remove(&state);
+            }
+        }
+    }
+}
+
+/// In which orders stay, as a rule.
+const fn is_end(state: OrderState) -> bool {
+    matches!(
+        state,
+        OrderState::Collected | OrderState::Returned | OrderState::Rejected | OrderState::Cancelled
+    )
+}
+
+type Orders<'a> = Box<dyn Iterator<Item = &'a Order> + 'a>;
+
+impl OrderBook {
+    pub(crate) const fn table(&self) -> &Table<Order> {
+        &self.table
+    }
+
+    pub(crate) fn get(&self, id: &OrderId) -> Option<&Order> {
+        self.table.get(id)
+    }
+
+    pub(crate) fn list<'a>(
+        &'a self,
+        area: &Area,
+        filter: OrderFilter,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'a Order> + use<'a> {
+        let area = area.clone();
+        self.narrowest(&area, &filter, after.map(OrderId::from))
+            .filter(move |order| {
+                order.area == area
+                    && filter
+                        .group_buy_id
+                        .as_ref()
+                        .is_none_or(|id| order.group_buy_id.as_ref() == Some(id))
+                    && filter.state.is_none_or(|state| order.state == state)
+            })
+    }
+
+    /// Not all of it need pass the filter.
+    fn narrowest(&self, area: &Area, filter: &OrderFilter, after: Option<OrderId>) -> Orders<'_> {
+        let (table, behind) = (&self.table, after.as_ref());
+        if let Some(id) = &filter.household_id {
+            return Box::new(self.by_household.after(table, id, behind));
+        }
+        if let Some(id) = &filter.group_buy_id {
+            return Box::new(self.by_group_buy.after(table, id, behind));
+        }
+        let Some(lists) = self.areas.get(area) else {
+            return Box::new(std::iter::empty());
+        };
+        match filter.state {
+            None => Box::new(lists.all.after(table, behind)),
+            Some(state) if is_end(state) => {
+                let roll = lists.ended.get(&state).into_iter();
+                Box::new(roll.flat_map(move |roll| roll.after(table, after.as_ref())))
+            }
+            Some(_) => {
+                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+                let ids = lists.on_the_way.range((from, Bound::Unbounded));
+                Box::new(ids.filter_map(|id| table.get(id)))
+            }
+        }
+    }
+
+    pub(crate) fn of_household(&self, id: &HouseholdId) -> impl Iterator<Item = &Order> {
+        self.by_household.after::<_, OrderId>(&self.table, id, None)
+    }
+
+    pub(crate) fn violations(&self) -> impl Iterator<Item = Violation> {
+        self.breaches
+            .iter()
+            .map(|((invariant, entity), detail)| Violation {
+                invariant: *invariant,
+                entity: entity.clone(),
+                detail: detail.clone(),
+            })
+    }
+
+    /// Notes it once; the first detail stays.
+    pub(crate) fn breach(&mut self, invariant: Invariant, order_id: &str, detail: String) {
+        self.breaches
+            .entry((invariant, format!("order/{order_id}")))
+            .or_insert(detail);
+    }
+
+    pub(crate) fn placed(
+        &mut self,
+        record: &Recorded<OrderEvent>,
+        event: &OrderPlaced,
+        household: Option<&Household>,
+    ) -> bool {
+        let order_id = OrderId::from(event.order_id.as_str());
+        if self.table.find(&order_id).is_some() {
+            return false;
+        }
+        // A household does not move: its orders share its door, and its id.
+        let same = household.filter(|household| match &event.door {
+            Some(door) => *household.door == *door,
+            None => *household.door == Default::default(),
+        });
+        let door = same.map_or_else(
+            || Arc::new(event.door.clone().unwrap_or_default()),
+            |household| household.door.clone(),
+        );
+        let household_id = household.map_or_else(
+            || event.household_id.as_str().into(),
+            |household| household.household_id.clone(),
+        );
+        let group_buy_id =
+            (!event.group_buy_id.is_empty()).then(|| event.group_buy_id.as_str().into());
+        let (placed_by, reason) = (self.names.get(&event.placed_by), self.names.get(""));
+        self.put(Order {
+            order_id,
+            area: record.area.clone(),
+            household_id,
+            door,
+            lines: Lines::from(&*event.lines),
+            short: Lines::default(),
+            channel: event.channel(),
+            group_buy_id,
+            placed_by,
+            state: OrderState::Placed,
+            reason,
+            placed: record.occurred,
+            updated: record.occurred,
+            delivered: None,
+            revision: record.revision,
+            released: false,
+            confirmed: false,
+            deliveries: 0,
+        });
+        true
+    }
+
+    /// Adds an order as it was read, sharing what can be shared.
+    pub(crate) fn put_read(&mut self, mut order: Order, household: Option<&Household>) {
+        self.names.share(&mut order.placed_by);
+        self.names.share(&mut order.reason);
+        if let Some(household) = household {
+            order.household_id = household.household_id.clone();
+        }
+        self.put(order);
+    }
+
+    fn put(&mut self, order: Order) {
+        let (area, household_id) = (order.area.clone(), order.household_id.clone());
+        let group_buy_id = order.group_buy_id.clone();
+        let row = self.table.insert(order);
+        let lists = self.areas.entry(area).or_default();
+        lists.all.insert(&self.table, row);
+        lists.enter(&self.table, row);
+        self.by_household.insert(&self.table, household_id, row);
+        if let Some(id) = group_buy_id {
+            self.by_group_buy.insert(&self.table, id, row);
+        }
+    }
+
+    /// Changes an order and keeps its place in the lists. Gives the order as it
+    /// is then, and the state in which it was.
+    pub(crate) fn change(
+        &mut self,
+        record: &Recorded<OrderEvent>,
+        id: &str,
+        change: impl FnOnce(&mut Order, &mut Names),
+    ) -> Option<(&Order, OrderState)> {
+        let row = self.table.find(&OrderId::from(id))?;
+        let order = self.table.at_mut(row);
+        let was = order.state;
+        order.revision = record.revision;
+        order.updated = record.occurred;
+        change(order, &mut self.names);
+        let is = order.state;
+        if is != was
+            && (is_end(is) || is_end(was))
+            && let Some(lists) = self.areas.get_mut(&order.area)
+        {
+            lists.leave(&self.table, row, was);
+            lists.enter(&self.table, row);
+        }
+        Some((&self.table[row], was))
+    }
+}
