@@ -58,6 +58,22 @@ impl Fields {
         value.to_owned()
     }
 
+    /// A reason as a code: a free text could name somebody.
+    pub fn reason_code(&mut self, field: &str, value: &str) -> String {
+        let fits = (1..=64).contains(&value.len())
+            && value.starts_with(|c: char| c.is_ascii_uppercase())
+            && value
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        self.check(
+            fits,
+            field,
+            "must be a code of 1 to 64 characters of A-Z 0-9 _, the first a letter, for example \
+             MOVED_AWAY",
+        );
+        value.to_owned()
+    }
+
     /// An id, or nothing.
     pub fn optional_code(&mut self, field: &str, value: &str) -> Option<String> {
         (!value.is_empty()).then(|| self.code(field, value))

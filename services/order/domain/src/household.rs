@@ -16,6 +16,7 @@ use proto::{
 use crate::{
     batch::Batch,
     command::RegisterHousehold,
+    erasure::{Erased, Erasures},
     ids::{CadreId, HouseholdId},
     index::Index,
     rejection::Rejection,
@@ -31,6 +32,8 @@ pub struct Household {
     pub area: Area,
     pub door: Arc<Door>,
     pub contact: Option<Sealed>,
+    /// Set once its personal data was erased; `contact` is none then.
+    pub erased: Option<Erased>,
     /// Sorted, each once.
     pub needs: Vec<Need>,
     pub cadre_id: CadreId,
@@ -54,7 +57,10 @@ impl Household {
             self.cadre_id,
             self.people,
             self.needs.len()
-        )
+        ) + &self
+            .erased
+            .as_ref()
+            .map_or_else(String::new, Erased::describe)
     }
 
     /// A sealed contact is compared as bytes: sealing the same contact anew
@@ -89,11 +95,16 @@ enum Scope {
 pub(crate) struct Households {
     by_id: BTreeMap<HouseholdId, Household>,
     index: Index<Scope, HouseholdId>,
+    pub(crate) erasures: Erasures,
 }
 
 impl Households {
     pub(crate) fn get(&self, id: &str) -> Option<&Household> {
         self.by_id.get(id)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Household> {
+        self.by_id.values()
     }
 
     pub(crate) fn get_in(&self, area: &Area, id: &str) -> Option<&Household> {
@@ -167,6 +178,7 @@ impl Households {
             area: record.area.clone(),
             door: Arc::new(event.door.clone().unwrap_or_default()),
             contact: event.contact.clone(),
+            erased: None,
             needs: needs_of(&event.needs),
             cadre_id: event.cadre_id.as_str().into(),
             language: event.language.clone(),
@@ -191,13 +203,17 @@ impl Households {
         if let Some(household) = self.by_id.get_mut(event.household_id.as_str()) {
             household.revision = record.revision;
             household.updated = record.occurred;
-            if event.contact.is_some() {
+            if event.contact.is_some() && household.erased.is_none() {
                 household.contact.clone_from(&event.contact);
             }
             if event.needs_changed {
                 household.needs = needs_of(&event.needs);
             }
         }
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Household> {
+        self.by_id.get_mut(id)
     }
 
     pub(crate) fn handed_over(
@@ -242,6 +258,10 @@ pub(crate) fn register(
     context: &Context,
 ) -> Result<Vec<OrderEvent>, Rejection> {
     match households.get(asked.household_id.as_str()) {
+        // What was registered cannot be compared any more.
+        Some(household) if household.erased.is_some() => Err(Rejection::PersonalDataErased {
+            household_id: asked.household_id.clone(),
+        }),
         Some(household) if household.area == context.area && household.is(asked) => Ok(vec![]),
         Some(_) => Err(Rejection::HouseholdExists {
             household_id: asked.household_id.clone(),
@@ -269,6 +289,11 @@ pub(crate) fn update(
     context: &Context,
 ) -> Result<Vec<OrderEvent>, Rejection> {
     let household = households.known(&context.area, household_id)?;
+    if contact.is_some() && household.erased.is_some() {
+        return Err(Rejection::PersonalDataErased {
+            household_id: household_id.clone(),
+        });
+    }
     let contact = contact.filter(|contact| household.contact.as_ref() != Some(*contact));
     let needs = needs.filter(|needs| household.needs != normal(needs));
     if contact.is_none() && needs.is_none() {
