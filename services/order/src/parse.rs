@@ -286,9 +286,9 @@ fn contact(fields: &mut Fields, contact: &Contact) -> Contact {
         "must be an e-mail address of at most 254 characters, or empty",
     );
     Contact {
-        name: fields.text("contact.name", &contact.name, 1..=100),
+        name: fields.sealed_text("contact.name", &contact.name, 1..=100),
         phone: contact.phone.clone(),
-        address: fields.text("contact.address", &contact.address, 0..=300),
+        address: fields.sealed_text("contact.address", &contact.address, 0..=300),
         email: contact.email.clone(),
     }
 }
