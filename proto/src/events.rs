@@ -82,6 +82,8 @@ event_set!(
         HouseholdRegistered => "household": household_id;
         HouseholdUpdated => "household": household_id;
         HouseholdHandedOver => "household": household_id;
+        PersonalDataErased => "household": household_id;
+        PersonalDataKeyDestroyed => "household": household_id;
         GroupBuyOpened => "group-buy": group_buy_id;
         GroupBuySucceeded => "group-buy": group_buy_id;
         GroupBuyFailed => "group-buy": group_buy_id;
@@ -156,6 +158,7 @@ event_set!(
     NotificationEvent from notification {
         ContactRecorded => "contact": household_id;
         ContactCadreChanged => "contact": household_id;
+        ContactErased => "contact": household_id;
         NotificationRequested => "notification": notification_id;
         MessageSent => "notification": notification_id;
         MessageFailed => "notification": notification_id;

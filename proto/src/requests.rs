@@ -60,6 +60,7 @@ requests! {
             EndContingencyRequest
             RegisterHouseholdRequest
             HandOverHouseholdsRequest
+            EraseHouseholdRequest
             OpenGroupBuyRequest
             CloseGroupBuyRequest
             PlaceOrderRequest;

@@ -341,6 +341,7 @@ async fn start_services(
         let sealing = SealingOptions {
             master_key_file: data.join("master.key"),
             create_master_key: is_new,
+            ..SealingOptions::default()
         };
         let (ready, is_ready) = oneshot::channel();
         let token = shutdown.clone();

@@ -80,6 +80,12 @@ impl<D: Domain> Partitions<D> {
         self.hosted.get(&number)
     }
 
+    /// The partition of an area, where it is hosted here.
+    #[must_use]
+    pub fn of(&self, area: &Area) -> Option<&Partition<D>> {
+        self.get(partition_of(area, self.count))
+    }
+
     fn route(&self, area: &str) -> Result<(Area, &Partition<D>), Status> {
         let area = Area::new(area).map_err(|error| {
             let mut fields = Fields::new();

@@ -106,14 +106,64 @@ impl Default for NatsOptions {
     }
 }
 
-/// Keys for personal data. The master key is 32 bytes in hexadecimal.
+/// Keys for personal data. A master key is 32 bytes in hexadecimal; it is given
+/// in one of two ways.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SealingOptions {
     /// File with the master key; made at first start where its folder exists
     /// and `create_master_key` is set.
     pub master_key_file: PathBuf,
+    /// The master key itself, meant for the environment
+    /// (`BAOGONG_SEALING__MASTER_KEY`).
+    pub master_key: Hidden,
     pub create_master_key: bool,
+    /// Files of the master keys before, while one is being replaced.
+    pub previous_master_keys: Vec<PathBuf>,
+}
+
+/// A part of the configuration that is never shown: neither printed with the
+/// rest nor logged nor told in an error.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that uses it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    const fn shown(&self) -> &'static str {
+        if self.0.is_empty() { "" } else { "(not shown)" }
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.shown())
+    }
+}
+
+impl Serialize for Hidden {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.shown())
+    }
+}
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The usual error would show the value. An environment variable of
+        // digits alone is taken for a number on its way here.
+        String::deserialize(deserializer).map(Self).map_err(|_| {
+            serde::de::Error::custom("this must be a text; put quotation marks around it")
+        })
+    }
 }
 
 /// The whole configuration of one service; `app` is the service's own part.
@@ -209,5 +259,31 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).unwrap_or_else(|e| format!("# cannot be printed: {e}\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    struct NoApp {}
+
+    #[test]
+    fn a_hidden_value_shows_in_no_form() {
+        let config = Config::<NoApp> {
+            sealing: SealingOptions {
+                master_key: Hidden::new("0123abcd"),
+                ..SealingOptions::default()
+            },
+            ..Config::default()
+        };
+        for shown in [config.to_toml(), format!("{config:?}")] {
+            assert!(!shown.contains("0123abcd"), "{shown}");
+            assert!(shown.contains("(not shown)"), "{shown}");
+        }
+        let wrong = toml::from_str::<SealingOptions>("master_key = 4711");
+        let wrong = wrong.expect_err("a number").to_string();
+        assert!(wrong.contains("quotation marks"), "{wrong}");
     }
 }

@@ -1,6 +1,8 @@
 //! Parsing of request fields: everything wrong with a request is collected and
 //! told at once, field by field.
 
+mod contact_like;
+
 use std::{fmt::Display, ops::RangeInclusive};
 
 use decider::{Service, Timestamp, is_code};
@@ -58,13 +60,52 @@ impl Fields {
         value.to_owned()
     }
 
+    /// A reason as a code: a free text could name somebody.
+    pub fn reason_code(&mut self, field: &str, value: &str) -> String {
+        let fits = (1..=64).contains(&value.len())
+            && value.starts_with(|c: char| c.is_ascii_uppercase())
+            && value
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        self.check(
+            fits,
+            field,
+            "must be a code of 1 to 64 characters of A-Z 0-9 _, the first a letter, for example \
+             MOVED_AWAY",
+        );
+        value.to_owned()
+    }
+
     /// An id, or nothing.
     pub fn optional_code(&mut self, field: &str, value: &str) -> Option<String> {
         (!value.is_empty()).then(|| self.code(field, value))
     }
 
-    /// Text of a length in characters, without control characters.
+    /// Free text of a length in characters, without control characters. It is
+    /// recorded for ever and in clear, so what looks like a telephone number or
+    /// an e-mail address is refused.
     pub fn text(&mut self, field: &str, value: &str, length: RangeInclusive<usize>) -> String {
+        if let Some(what) = contact_like::contact_like(value) {
+            // What it is must not get into an answer either.
+            self.wrong(
+                field,
+                format!(
+                    "seems to contain {what}; this text is kept in clear for ever, so take it out: \
+                     contacts belong into the household's contact only"
+                ),
+            );
+        }
+        self.sealed_text(field, value, length)
+    }
+
+    /// Text that is sealed before it is recorded: as [`Self::text`], but it may
+    /// be personal.
+    pub fn sealed_text(
+        &mut self,
+        field: &str,
+        value: &str,
+        length: RangeInclusive<usize>,
+    ) -> String {
         let characters = value.chars().count();
         if !length.contains(&characters) {
             self.wrong(
@@ -245,6 +286,21 @@ mod tests {
             .map(|v| v.field)
             .collect();
         assert_eq!(named, ["order_id", "quantity", "reason"]);
+    }
+
+    #[test]
+    fn a_telephone_number_in_a_free_text_is_refused_without_showing_it() {
+        let mut fields = Fields::new();
+        fields.text("note", "ring 13912345678", 0..=200);
+        fields.sealed_text("contact.address", "ring 13912345678", 0..=200);
+        let status = fields.finish(Service::Order).expect_err("one is wrong");
+        assert!(
+            status
+                .message()
+                .starts_with("note seems to contain a telephone")
+        );
+        assert!(!status.message().contains("139"), "{}", status.message());
+        assert!(!status.message().contains("contact.address"));
     }
 
     #[test]

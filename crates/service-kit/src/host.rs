@@ -32,7 +32,7 @@ use crate::{
     },
     reactor,
     reconcile::reconcile,
-    sealing::{KeyRing, MasterKey},
+    sealing::{KeyRing, MasterKeys},
     status::RejectionCode,
     supervisor::{Stage, Supervisor},
     telemetry,
@@ -140,7 +140,7 @@ where
 
     let keys = match sealing {
         Sealing::NotNeeded => None,
-        Sealing::Needed => Some(MasterKey::load(&config.sealing)?),
+        Sealing::Needed => Some(MasterKeys::load(&config.sealing)?),
     };
 
     let preparing = prepare::<D, A>(config, &bus, keys.clone(), code, &mut supervisor);
@@ -204,14 +204,13 @@ type Prepared<D> = (
 async fn prepare<D, A>(
     config: &Config<A>,
     bus: &Bus,
-    master: Option<MasterKey>,
+    masters: Option<MasterKeys>,
     code: RejectionCode<D::Rejection>,
     supervisor: &mut Supervisor,
 ) -> anyhow::Result<Prepared<D>>
 where
     D: Domain<Foreign = AnyEvent>,
 {
-    let digest_key = master.as_ref().map(|key| key.derive("request-digest"));
     let mut hosted = BTreeMap::new();
     let mut relayed = Vec::new();
     for number in &config.service.partitions {
@@ -269,19 +268,12 @@ where
         }
         hosted.insert(*number, partition);
     }
-    let keys = match master {
-        None => None,
-        Some(master) => {
-            let opened = KeyRing::open(bus, master, &config.sealing.master_key_file).await?;
-            let recorded = hosted.values().any(|one| one.log().last_position().0 > 0);
-            if opened.is_new && recorded {
-                tracing::error!(
-                    "the bucket of data keys is new, but the log is not: the contacts recorded so \
-                     far cannot be read any more. Stop, and restore NATS's store from a copy, if \
-                     there is one"
-                );
-            }
-            Some(opened.keys)
+    let recorded = hosted.values().any(|one| one.log().last_position().0 > 0);
+    let (keys, digest_key) = match masters {
+        None => (None, None),
+        Some(masters) => {
+            let (keys, digest_key) = open_keys(bus, masters, recorded, supervisor).await?;
+            (Some(keys), Some(digest_key))
         }
     };
     let count = config.service.partition_count;
@@ -290,6 +282,34 @@ where
         relayed,
         keys,
     ))
+}
+
+async fn open_keys(
+    bus: &Bus,
+    masters: MasterKeys,
+    recorded: bool,
+    supervisor: &mut Supervisor,
+) -> anyhow::Result<(KeyRing, [u8; 32])> {
+    let opened = KeyRing::open(bus, masters).await?;
+    if opened.is_new && recorded {
+        tracing::error!(
+            "the bucket of data keys is new, but the log is not: the contacts recorded so far \
+             cannot be read any more, and repeated requests are not recognised. Stop, and restore \
+             NATS's store from a copy, if there is one"
+        );
+    }
+    let keys = opened.keys;
+    let sweeping = keys.clone().keep_sweeping();
+    supervisor.spawn_dropped("key sweep", Stage::Relaying, async move {
+        match sweeping.await? {}
+    });
+    if opened.rotating {
+        let finishing = keys.clone().finish_rotation();
+        supervisor.spawn_dropped("key rotation", Stage::Relaying, async move {
+            match finishing.await? {}
+        });
+    }
+    Ok((keys, opened.digest_key))
 }
 
 /// Folder of a partition's log.

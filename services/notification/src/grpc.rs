@@ -108,8 +108,9 @@ impl NotificationService for Service {
         let (found, position) = self
             .partitions
             .query(message, |machine, area, _| {
-                query::of_area(machine.state(), area, &message.notification_id)
-                    .map(query::notification)
+                let state = machine.state();
+                query::of_area(state, area, &message.notification_id)
+                    .map(|notification| query::notification(state, notification))
             })
             .await?;
         let notification = found.ok_or_else(|| {
@@ -152,12 +153,9 @@ impl NotificationService for Service {
                     ..filter
                 };
                 // One more than the page shows whether another follows.
-                let items = machine.state().list(
-                    &filter,
-                    page.after.as_deref(),
-                    page.size.saturating_add(1),
-                );
-                let items = items.into_iter().map(query::notification);
+                let state = machine.state();
+                let items = state.list(&filter, page.after.as_deref(), page.size.saturating_add(1));
+                let items = items.into_iter().map(|one| query::notification(state, one));
                 page.cut(items, |notification| notification.notification_id.clone())
             })
             .await?;

@@ -4,7 +4,7 @@ use decider::Area;
 use notification_domain::{Evidence, Notification, State};
 use proto::{notification::v1 as pb, time::to_proto};
 
-pub fn notification(notification: &Notification) -> pb::Notification {
+pub fn notification(state: &State, notification: &Notification) -> pb::Notification {
     pb::Notification {
         notification_id: notification.notification_id.to_string(),
         household_id: notification.household_id.clone(),
@@ -18,6 +18,10 @@ pub fn notification(notification: &Notification) -> pb::Notification {
         updated_time: Some(to_proto(notification.updated)),
         evidence: notification.evidence.map_or("", Evidence::name).to_owned(),
         revision: notification.revision.0,
+        personal_data_erased_time: state
+            .contact(&notification.household_id)
+            .and_then(|contact| contact.erased)
+            .map(to_proto),
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -25,7 +25,7 @@ use proto::order::v1::Contact;
 use service_kit::{
     admin::PendingWork,
     partition::{Partition, QueryError, SubmitError, machine::RequestMeta},
-    sealing::{KeyRing, SealingError, household_key},
+    sealing::{KeyRing, SealingError, household_key, is_household_key},
 };
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -62,6 +62,8 @@ pub struct Sender {
     route: Arc<Route>,
     in_flight: InFlight,
     keys_lost: AtomicBool,
+    /// Erased contacts whose keys were dropped from memory.
+    forgotten: AtomicUsize,
 }
 
 /// Whether the partition still takes outcomes.
@@ -87,6 +89,7 @@ impl Sender {
             route,
             in_flight: InFlight::default(),
             keys_lost: AtomicBool::new(false),
+            forgotten: AtomicUsize::new(0),
         }
     }
 
@@ -125,6 +128,7 @@ impl Sender {
         let mut sending = FuturesUnordered::new();
         let mut look = true;
         loop {
+            self.forget_erased();
             if look {
                 for send in self.due().await? {
                     sending.push(self.deliver(send, &stop));
@@ -152,6 +156,23 @@ impl Sender {
         // Without a writer the service is about to end, and says why itself.
         stop.cancelled().await;
         Ok(())
+    }
+
+    /// An erased household's key does not wait for its time in memory to end.
+    fn forget_erased(&self) {
+        let from = self.forgotten.load(Ordering::Relaxed);
+        let erased = self.partition.peek(|machine| {
+            let contacts = machine.state().erased_contacts(from);
+            contacts
+                .map(|one| (one.area.clone(), one.household_id.clone()))
+                .collect::<Vec<_>>()
+        });
+        for (area, household_id) in &erased {
+            self.keys.forget(&household_key(area, household_id));
+            // As the first release named it.
+            self.keys.forget(&format!("household/{household_id}"));
+        }
+        self.forgotten.store(from + erased.len(), Ordering::Relaxed);
     }
 
     /// What is to be sent now and is not on its way; it is from here on.
@@ -216,7 +237,7 @@ impl Sender {
         let Some(sealed) = &send.contact else {
             return Err(Unreadable::ForGood("the household has no contact"));
         };
-        if sealed.key_id != household_key(&send.household_id) {
+        if !is_household_key(&sealed.key_id, &send.area, &send.household_id) {
             return Err(Unreadable::ForGood(
                 "the contact is sealed for another household",
             ));
@@ -229,7 +250,7 @@ impl Sender {
                     .map(Recipient::from)
                     .map_err(|_| Unreadable::ForGood("the contact cannot be read"))
             }
-            Err(error @ (SealingError::Bus(_) | SealingError::WrongMasterKey(_))) => {
+            Err(error @ (SealingError::Bus(_) | SealingError::WrongMasterKey { .. })) => {
                 if !self.keys_lost.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "the keys cannot be used; messages wait");
                 }

@@ -17,6 +17,9 @@ pub fn code(rejection: &Rejection) -> Code {
         | Rejection::ProductNotOffered { .. } => Code::InvalidArgument,
         Rejection::LimitExceeded { .. } => Code::OutOfRange,
         Rejection::ContingencyAlreadyActive { .. }
+        | Rejection::PersonalDataErased { .. }
+        | Rejection::GoodsUnderWay { .. }
+        | Rejection::NotErased { .. }
         | Rejection::HouseholdOfOtherCadre { .. }
         | Rejection::GroupBuyClosed { .. }
         | Rejection::GroupBuyNotYetOpen { .. }

@@ -1,6 +1,6 @@
 //! gRPC handlers: parse, submit or query, answer. No rule lives here.
 
-use decider::{Position, Service as ServiceName};
+use decider::{Area, Position, Service as ServiceName};
 use order_domain::{
     Command, HouseholdFilter, OrderFilter, Orders, RegisterHousehold as RegisterCommand, State,
 };
@@ -32,10 +32,38 @@ pub struct Service {
 type Answer<T> = Result<Response<T>, Status>;
 
 impl Service {
-    async fn seal(&self, household_id: &str, contact: &pb::Contact) -> Result<Sealed, Status> {
-        let key_id = household_key(household_id);
+    /// None where the household's personal data was erased: the command says
+    /// so, or has been answered before. A household keeps the key that it has.
+    async fn seal(
+        &self,
+        area: &Area,
+        household_id: &str,
+        contact: &pb::Contact,
+    ) -> Result<Option<Sealed>, Status> {
+        let known = self.partitions.of(area).and_then(|partition| {
+            partition.peek(|machine| {
+                let household = machine.state().household(area, household_id)?;
+                let key_id = household.contact.as_ref().map(|c| c.key_id.clone());
+                Some((key_id, household.erased.is_some()))
+            })
+        });
+        let (key_id, erased) = known.unwrap_or_default();
+        if erased {
+            return Ok(None);
+        }
+        let key_id = key_id.unwrap_or_else(|| household_key(area, household_id));
         let sealed = self.keys.seal(&key_id, &contact.encode_to_vec()).await;
-        sealed.map_err(|error| match error {
+        sealed.map(Some).map_err(|error| match error {
+            // Of an erasure that this log does not know (any more).
+            SealingError::Erased(_) => status(
+                SERVICE,
+                Code::FailedPrecondition,
+                "PERSONAL_DATA_ERASED",
+                format!(
+                    "the personal data of household {household_id} were erased, which cannot be \
+                     undone: if it gives its contact again, register it under another id"
+                ),
+            ),
             SealingError::Bus(_) => retry(
                 SERVICE,
                 Code::Unavailable,
@@ -116,12 +144,13 @@ impl OrderService for Service {
     ) -> Answer<pb::RegisterHouseholdResponse> {
         let (call, message) = self.partitions.command(request)?;
         let given = parse::register_household(&message)?;
-        let contact = self.seal(&given.household_id, &given.contact).await?;
+        let contact = self.seal(call.area(), &given.household_id, &given.contact);
+        let contact = contact.await?;
         let household_id = given.household_id;
         let command = RegisterCommand {
             household_id: household_id.as_str().into(),
             door: given.door,
-            contact: Some(contact),
+            contact,
             needs: given.needs,
             cadre_id: given.cadre_id.into(),
             language: given.language,
@@ -141,7 +170,11 @@ impl OrderService for Service {
         let (call, message) = self.partitions.command(request)?;
         let given = parse::update_household(&message)?;
         let contact = match &given.contact {
-            Some(contact) => Some(self.seal(&given.household_id, contact).await?),
+            Some(contact) => {
+                let sealed = self.seal(call.area(), &given.household_id, contact).await?;
+                // The command must see that there was one.
+                Some(sealed.unwrap_or_default())
+            }
             None => None,
         };
         let command = Command::UpdateHousehold {
@@ -207,6 +240,39 @@ impl OrderService for Service {
             position: done.position.0,
             handed_over_households: count(done.records.len()),
             remaining_households: count(remaining),
+        }))
+    }
+
+    async fn erase_household(
+        &self,
+        request: Request<pb::EraseHouseholdRequest>,
+    ) -> Answer<pb::EraseHouseholdResponse> {
+        let (call, message) = self.partitions.command(request)?;
+        let done = call.run(parse::erase_household(&message)?).await?;
+        let look = pb::GetHouseholdRequest {
+            area: message.area.clone(),
+            min_position: done.position.0,
+            household_id: String::new(),
+        };
+        let (erased, _) = self
+            .partitions
+            .query(&look, |machine, area, _| {
+                let household = machine.state().household(area, &message.household_id)?;
+                household.erased.as_ref().map(|erased| erased.at)
+            })
+            .await?;
+        let open_orders = done
+            .records
+            .iter()
+            .find_map(|record| match &record.event {
+                OrderEvent::PersonalDataErased(event) => Some(event.open_orders),
+                _ => None,
+            })
+            .unwrap_or_default();
+        Ok(Response::new(pb::EraseHouseholdResponse {
+            position: done.position.0,
+            personal_data_erased_time: erased.map(to_proto),
+            open_orders,
         }))
     }
 
@@ -397,10 +463,10 @@ impl OrderService for Service {
         let (found, position) = self
             .partitions
             .query(message, |machine, area, _| {
-                machine
-                    .state()
+                let state = machine.state();
+                state
                     .order(area, &message.order_id)
-                    .map(query::order)
+                    .map(|order| query::order(state, order))
             })
             .await?;
         let order =
@@ -431,10 +497,10 @@ impl OrderService for Service {
         let ((orders, next_page_token), position) = self
             .partitions
             .query(message, |machine, area, _| {
-                let items = machine
-                    .state()
+                let state = machine.state();
+                let items = state
                     .orders(area, filter, page.after.as_deref())
-                    .map(query::order);
+                    .map(|order| query::order(state, order));
                 page.cut(items, |order| order.order_id.clone())
             })
             .await?;

@@ -1,6 +1,7 @@
 //! The order service: its gRPC face before the pure core in `order_domain`.
 
 pub mod config;
+mod eraser;
 mod error;
 mod grpc;
 mod parse;
@@ -8,11 +9,15 @@ mod query;
 
 use order_domain::Orders;
 use proto::order::v1::order_service_server::OrderServiceServer;
-use service_kit::host::{self, Addresses, Sealing};
+use service_kit::{
+    host::{self, Addresses, Sealing},
+    supervisor::Stage,
+};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use config::Config;
+use eraser::Eraser;
 
 /// Runs the service until `shutdown`; `ready` is told once it takes requests.
 ///
@@ -32,6 +37,14 @@ pub async fn run(
                 .keys
                 .clone()
                 .ok_or_else(|| anyhow::anyhow!("the host gives keys where they are needed"))?;
+            let partitions: Vec<_> = host.partitions.iter().cloned().collect();
+            for partition in partitions {
+                let eraser = Eraser::new(partition, keys.clone());
+                host.owes(eraser.owed());
+                let stop = host.supervisor.token(Stage::Consuming);
+                host.supervisor
+                    .spawn("eraser", Stage::Consuming, eraser.run(stop));
+            }
             let service = grpc::Service {
                 partitions: host.partitions.clone(),
                 keys,

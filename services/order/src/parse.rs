@@ -6,8 +6,9 @@ use decider::Service;
 use order_domain::{Command, HouseholdId, Intake, OpenGroupBuy, PlaceOrder};
 use proto::{
     order::v1::{
-        CancelOrderRequest, Channel, CloseGroupBuyRequest, Contact, HandOverHouseholdsRequest,
-        OpenGroupBuyRequest, PlaceOrderRequest, RegisterHouseholdRequest, UpdateHouseholdRequest,
+        CancelOrderRequest, Channel, CloseGroupBuyRequest, Contact, EraseHouseholdRequest,
+        HandOverHouseholdsRequest, OpenGroupBuyRequest, PlaceOrderRequest,
+        RegisterHouseholdRequest, UpdateHouseholdRequest,
     },
     types::v1::{Door, Line, Need},
 };
@@ -99,6 +100,17 @@ pub fn hand_over(request: &HandOverHouseholdsRequest) -> Result<Command, Status>
             .map(|id| HouseholdId::from(fields.code("household_ids", id)))
             .collect(),
         reason: fields.text("reason", &request.reason, 1..=200),
+    };
+    fields.finish(SERVICE)?;
+    Ok(command)
+}
+
+pub fn erase_household(request: &EraseHouseholdRequest) -> Result<Command, Status> {
+    let mut fields = Fields::new();
+    let command = Command::EraseHousehold {
+        household_id: fields.code("household_id", &request.household_id).into(),
+        reason: fields.reason_code("reason", &request.reason),
+        force: request.force,
     };
     fields.finish(SERVICE)?;
     Ok(command)
@@ -274,9 +286,9 @@ fn contact(fields: &mut Fields, contact: &Contact) -> Contact {
         "must be an e-mail address of at most 254 characters, or empty",
     );
     Contact {
-        name: fields.text("contact.name", &contact.name, 1..=100),
+        name: fields.sealed_text("contact.name", &contact.name, 1..=100),
         phone: contact.phone.clone(),
-        address: fields.text("contact.address", &contact.address, 0..=300),
+        address: fields.sealed_text("contact.address", &contact.address, 0..=300),
         email: contact.email.clone(),
     }
 }

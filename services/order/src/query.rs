@@ -17,6 +17,12 @@ pub fn household(state: &State, household: &Household) -> pb::Household {
             .orders_of_household(&household.household_id)
             .map(|order| (&order.order_id).into())
             .collect(),
+        personal_data_erased_time: household.erased.as_ref().map(|e| to_proto(e.at)),
+        personal_data_key_destroyed_time: household
+            .erased
+            .as_ref()
+            .and_then(|erased| erased.key_destroyed)
+            .map(to_proto),
     }
 }
 
@@ -39,7 +45,7 @@ pub fn group_buy(group_buy: &GroupBuy) -> pb::GroupBuy {
     }
 }
 
-pub fn order(order: &Order) -> pb::Order {
+pub fn order(state: &State, order: &Order) -> pb::Order {
     pb::Order {
         order_id: (&order.order_id).into(),
         household_id: (&order.household_id).into(),
@@ -58,6 +64,10 @@ pub fn order(order: &Order) -> pb::Order {
         updated_time: Some(to_proto(order.updated)),
         revision: order.revision.0,
         reason: (&order.reason).into(),
+        personal_data_erased_time: state
+            .household(&order.area, order.household_id.as_str())
+            .and_then(|household| household.erased.as_ref())
+            .map(|erased| to_proto(erased.at)),
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Command {
         household_id: String,
         cadre_id: String,
     },
+    /// The household's contact is to be forgotten.
+    EraseContact { household_id: String },
     /// The household is to be told something.
     RequestNotification(RequestNotification),
     /// A channel took the message over.
@@ -59,6 +61,7 @@ impl Command {
         match self {
             Self::RecordContact(_) => "RecordContact",
             Self::ChangeCadre { .. } => "ChangeCadre",
+            Self::EraseContact { .. } => "EraseContact",
             Self::RequestNotification(_) => "RequestNotification",
             Self::RecordSent { .. } => "RecordSent",
             Self::RecordFailed { .. } => "RecordFailed",

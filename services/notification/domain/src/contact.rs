@@ -17,6 +17,8 @@ pub struct Contact {
     pub household_id: String,
     /// None where only the cadre is known.
     pub sealed: Option<Sealed>,
+    /// Since when it is to be forgotten; `sealed` is none then, for ever.
+    pub erased: Option<Timestamp>,
     /// BCP 47 tag, as registered.
     pub language_tag: String,
     /// Sorted, without repetitions.
@@ -50,7 +52,8 @@ pub(crate) fn record(state: &State, change: &RecordContact) -> Vec<NotificationE
     let sealed = change
         .contact
         .clone()
-        .or_else(|| known.and_then(|c| c.sealed.clone()));
+        .or_else(|| known.and_then(|c| c.sealed.clone()))
+        .filter(|_| known.is_none_or(|c| c.erased.is_none()));
     let language = change
         .language
         .clone()
@@ -108,9 +111,11 @@ pub(crate) fn recorded(
     event: &ContactRecorded,
 ) {
     let needs = event.needs.iter().filter_map(|n| Need::try_from(*n).ok());
+    let erased = state.contact(&event.household_id).and_then(|c| c.erased);
     state.put_contact(Contact {
         household_id: event.household_id.clone(),
-        sealed: event.contact.clone(),
+        sealed: event.contact.clone().filter(|_| erased.is_none()),
+        erased,
         language_tag: event.language.clone(),
         needs: tidy(needs),
         cadre_id: event.cadre_id.clone(),
@@ -126,22 +131,28 @@ pub(crate) fn cadre_changed(
     event: &ContactCadreChanged,
 ) {
     let known = state.contact(&event.household_id).cloned();
-    let contact = known.unwrap_or_else(|| Contact {
-        household_id: event.household_id.clone(),
-        sealed: None,
-        language_tag: Language::default().tag().to_owned(),
-        needs: Vec::new(),
-        cadre_id: String::new(),
-        area: record.area.clone(),
-        updated: record.recorded,
-        revision: record.revision,
-    });
+    let contact = known.unwrap_or_else(|| unknown(record, &event.household_id));
     state.put_contact(Contact {
         cadre_id: event.cadre_id.clone(),
         updated: record.recorded,
         revision: record.revision,
         ..contact
     });
+}
+
+/// A household of which nothing was recorded yet.
+pub(crate) fn unknown(record: &Recorded<NotificationEvent>, household_id: &str) -> Contact {
+    Contact {
+        household_id: household_id.to_owned(),
+        sealed: None,
+        erased: None,
+        language_tag: Language::default().tag().to_owned(),
+        needs: Vec::new(),
+        cadre_id: String::new(),
+        area: record.area.clone(),
+        updated: record.recorded,
+        revision: record.revision,
+    }
 }
 
 fn tidy(needs: impl Iterator<Item = Need>) -> Vec<Need> {

@@ -32,7 +32,7 @@ pub const BACKOFF_MAX_SECONDS: i64 = 30 * 60;
 const ERROR_MAX_CHARS: usize = 200;
 
 /// Why a rung was climbed to; as the events have it.
-mod reason {
+pub(crate) mod reason {
     pub const NO_RECEIPT: &str = "NO_RECEIPT";
     pub const NO_SMARTPHONE: &str = "NO_SMARTPHONE";
     pub const ELDERLY: &str = "ELDERLY";
@@ -41,6 +41,7 @@ mod reason {
     pub const NO_ANSWER: &str = "NO_ANSWER";
     pub const WRONG_NUMBER: &str = "WRONG_NUMBER";
     pub const CALL_NOT_MADE: &str = "CALL_NOT_MADE";
+    pub const CONTACT_ERASED: &str = "CONTACT_ERASED";
 }
 
 type Decision = Result<Vec<NotificationEvent>, Rejection>;
@@ -70,7 +71,11 @@ impl FirstStep {
                 reason: reason::NO_CONTACT,
             },
             Some(contact) if contact.sealed.is_none() => Self::Visit {
-                reason: reason::NO_CONTACT,
+                reason: if contact.erased.is_some() {
+                    reason::CONTACT_ERASED
+                } else {
+                    reason::NO_CONTACT
+                },
             },
             Some(contact) if contact.has(Need::NoSmartphone) => Self::Call {
                 reason: reason::NO_SMARTPHONE,
@@ -146,7 +151,7 @@ pub(crate) fn record_failed(
         .into(),
     ];
     if last {
-        events.push(call_task_of(notification, reason::MESSAGE_FAILED));
+        events.push(call_or_visit(state, notification, reason::MESSAGE_FAILED));
     }
     Ok(events)
 }
@@ -260,7 +265,7 @@ pub(crate) fn climb(state: &State, id: &str, now: Timestamp) -> Vec<Notification
         return Vec::new();
     }
     match notification.phase {
-        Phase::Sent => vec![call_task_of(notification, reason::NO_RECEIPT)],
+        Phase::Sent => vec![call_or_visit(state, notification, reason::NO_RECEIPT)],
         Phase::CallTaskOpen => vec![visit_of(notification, reason::CALL_NOT_MADE)],
         Phase::Pending | Phase::VisitOpen | Phase::Closed => Vec::new(),
     }
@@ -296,7 +301,12 @@ fn is_stale(notification: &Notification, attempt: i32) -> Result<bool, Rejection
     }
 }
 
-fn call_task_of(notification: &Notification, reason: &str) -> NotificationEvent {
+/// Nobody can telephone where the number was erased.
+fn call_or_visit(state: &State, notification: &Notification, reason: &str) -> NotificationEvent {
+    let contact = state.contact(&notification.household_id);
+    if contact.is_some_and(|contact| contact.erased.is_some()) {
+        return visit_of(notification, reason::CONTACT_ERASED);
+    }
     call_task(
         &notification.notification_id,
         &notification.order_id,
@@ -305,7 +315,7 @@ fn call_task_of(notification: &Notification, reason: &str) -> NotificationEvent 
     )
 }
 
-fn visit_of(notification: &Notification, reason: &str) -> NotificationEvent {
+pub(crate) fn visit_of(notification: &Notification, reason: &str) -> NotificationEvent {
     visit(
         &notification.notification_id,
         &notification.order_id,

@@ -8,6 +8,7 @@
 
 mod command;
 mod contact;
+mod erasure;
 mod ladder;
 mod notification;
 mod query;
@@ -64,6 +65,7 @@ impl Domain for Notifications {
                 household_id,
                 cadre_id,
             } => Ok(contact::change_cadre(state, household_id, cadre_id)),
+            Command::EraseContact { household_id } => Ok(erasure::erase(state, household_id)),
             Command::RequestNotification(request) => {
                 Ok(notification::request(state, request, context))
             }
@@ -112,6 +114,7 @@ impl Domain for Notifications {
             NotificationEvent::ContactCadreChanged(event) => {
                 contact::cadre_changed(state, record, event);
             }
+            NotificationEvent::ContactErased(event) => erasure::erased(state, record, event),
             _ => notification::evolve(state, record),
         }
     }

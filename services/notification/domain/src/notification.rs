@@ -198,8 +198,8 @@ pub(crate) fn evolve(state: &mut State, record: &Recorded<NotificationEvent>) {
             }
         }),
         E::VisitCompleted(event) => visited(state, record, event),
-        // Folded by `contact`.
-        E::ContactRecorded(_) | E::ContactCadreChanged(_) => {}
+        // Folded by `contact` and `erasure`.
+        E::ContactRecorded(_) | E::ContactCadreChanged(_) | E::ContactErased(_) => {}
     }
 }
 

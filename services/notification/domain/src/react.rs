@@ -56,6 +56,11 @@ fn order(event: &OrderEvent) -> Option<Command> {
                 cadre_id: event.to_cadre_id.clone(),
             });
         }
+        OrderEvent::PersonalDataErased(event) => {
+            return Some(Command::EraseContact {
+                household_id: event.household_id.clone(),
+            });
+        }
         OrderEvent::OrderRejected(event) => with(
             about(Kind::OrderRejected, &event.order_id, &event.household_id),
             "reason",

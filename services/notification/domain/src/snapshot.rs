@@ -13,6 +13,7 @@ struct Written<'a> {
     notifications: Vec<&'a Notification>,
     firsts: Vec<(Kind, &'a str, &'a str)>,
     faults: &'a BTreeMap<Arc<str>, String>,
+    erased: &'a [String],
 }
 
 #[derive(Deserialize)]
@@ -23,6 +24,7 @@ struct Read {
     /// the lowest id of its kind and order: in altered logs only.
     firsts: Vec<(Kind, String, String)>,
     faults: BTreeMap<Arc<str>, String>,
+    erased: Vec<String>,
 }
 
 /// See [`Read::firsts`].
@@ -50,6 +52,7 @@ impl Serialize for State {
             notifications: self.notifications.values().collect(),
             firsts: firsts(self),
             faults: &self.faults,
+            erased: &self.erased,
         }
         .serialize(serializer)
     }
@@ -60,6 +63,7 @@ impl<'de> Deserialize<'de> for State {
         let read = Read::deserialize(deserializer)?;
         let mut state = Self {
             faults: read.faults,
+            erased: read.erased,
             ..Self::default()
         };
         // Before the notifications, whose cadres are what they were.

@@ -33,6 +33,8 @@ pub struct State {
     /// Closed notifications whose end was not as it must be. Stays empty
     /// unless the log was altered.
     pub(crate) faults: BTreeMap<Arc<str>, String>,
+    /// Households whose contact was erased, in the order of their records.
+    pub(crate) erased: Vec<String>,
 }
 
 impl State {
@@ -202,10 +204,10 @@ fn describe_contact(contact: &Contact) -> String {
     let needs: Vec<&str> = contact.needs.iter().map(|n| n.as_str_name()).collect();
     format!(
         "contact {}, cadre {}, language {}, needs {}, revision {}",
-        if contact.sealed.is_some() {
-            "sealed"
-        } else {
-            "missing"
+        match (&contact.sealed, contact.erased) {
+            (_, Some(_)) => "erased",
+            (Some(_), None) => "sealed",
+            (None, None) => "missing",
         },
         or_none(&contact.cadre_id),
         contact.language_tag,

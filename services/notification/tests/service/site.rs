@@ -7,7 +7,7 @@ use bus::{
     Bus, BusOptions,
     server::{NatsServer, ServerOptions},
 };
-use decider::{Recorded, Service, Timestamp, spec::START};
+use decider::{Area, Recorded, Service, Timestamp, spec::START};
 use notification::{
     channel::{Secret, webhook},
     config::{App, ChannelOptions, Config, base},
@@ -32,7 +32,7 @@ use proto::{
 use service_kit::{
     config::{ClockKind, NatsOptions, SealingOptions, ServiceOptions},
     host::Addresses,
-    sealing::{KeyRing, MasterKey, household_key},
+    sealing::{KeyRing, MasterKeys, household_key},
 };
 use tempfile::TempDir;
 use tokio::{
@@ -88,8 +88,8 @@ impl Site {
         .await
         .expect("a bus");
         let sealing = sealing(&directory);
-        let master = MasterKey::load(&sealing).expect("a master key");
-        let opened = KeyRing::open(&bus, master, &sealing.master_key_file).await;
+        let master = MasterKeys::load(&sealing).expect("a master key");
+        let opened = KeyRing::open(&bus, master).await;
         let keys = opened.expect("a key ring").keys;
         let mut tasks = JoinSet::new();
         let robot = Robot::start(&mut tasks).await;
@@ -118,7 +118,7 @@ impl Site {
             address: "G03-B12".into(),
             email: String::new(),
         };
-        let key = household_key(household_id);
+        let key = household_key(&Area::new(AREA).expect("nine digits"), household_id);
         let sealed = self.keys.seal(&key, &contact.encode_to_vec()).await;
         self.register_with(household_id, needs, sealed.expect("sealed"))
             .await;
@@ -233,6 +233,7 @@ fn sealing(directory: &TempDir) -> SealingOptions {
     SealingOptions {
         master_key_file: directory.path().join("master.key"),
         create_master_key: true,
+        ..SealingOptions::default()
     }
 }
 

@@ -31,6 +31,17 @@ pub enum Command {
         household_ids: Vec<HouseholdId>,
         reason: String,
     },
+    EraseHousehold {
+        household_id: HouseholdId,
+        /// A code.
+        reason: String,
+        /// Although orders are under way.
+        force: bool,
+    },
+    /// The key of an erased household is gone from the bucket.
+    RecordKeyDestroyed {
+        household_id: HouseholdId,
+    },
     OpenGroupBuy(OpenGroupBuy),
     /// By the organizer, before the window ends.
     CloseGroupBuy {
@@ -150,6 +161,8 @@ impl Command {
             Self::RegisterHousehold(_) => "RegisterHousehold",
             Self::UpdateHousehold { .. } => "UpdateHousehold",
             Self::HandOverHouseholds { .. } => "HandOverHouseholds",
+            Self::EraseHousehold { .. } => "EraseHousehold",
+            Self::RecordKeyDestroyed { .. } => "RecordKeyDestroyed",
             Self::OpenGroupBuy(_) => "OpenGroupBuy",
             Self::CloseGroupBuy { .. } => "CloseGroupBuy",
             Self::PlaceOrder(_) => "PlaceOrder",

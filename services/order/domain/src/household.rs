@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     batch::Batch,
     command::RegisterHousehold,
+    erasure::{Erased, Erasures},
     ids::{CadreId, HouseholdId},
     index::Index,
     rejection::Rejection,
@@ -32,6 +33,8 @@ pub struct Household {
     pub area: Area,
     pub door: Arc<Door>,
     pub contact: Option<Sealed>,
+    /// Set once its personal data was erased; `contact` is none then.
+    pub erased: Option<Erased>,
     /// Sorted, each once.
     pub needs: Vec<Need>,
     pub cadre_id: CadreId,
@@ -55,7 +58,10 @@ impl Household {
             self.cadre_id,
             self.people,
             self.needs.len()
-        )
+        ) + &self
+            .erased
+            .as_ref()
+            .map_or_else(String::new, Erased::describe)
     }
 
     /// A sealed contact is compared as bytes: sealing the same contact anew
@@ -98,6 +104,7 @@ enum Scope {
 pub(crate) struct Households {
     table: Table<Household>,
     index: Index<Scope>,
+    pub(crate) erasures: Erasures,
 }
 
 impl Households {
@@ -107,6 +114,10 @@ impl Households {
 
     pub(crate) fn get(&self, id: &str) -> Option<&Household> {
         self.table.get(id)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Household> {
+        self.table.sorted().into_iter()
     }
 
     pub(crate) fn get_in(&self, area: &Area, id: &str) -> Option<&Household> {
@@ -179,6 +190,7 @@ impl Households {
             area: record.area.clone(),
             door: Arc::new(event.door.clone().unwrap_or_default()),
             contact: event.contact.clone(),
+            erased: None,
             needs: needs_of(&event.needs),
             cadre_id: event.cadre_id.as_str().into(),
             language: event.language.clone(),
@@ -193,6 +205,7 @@ impl Households {
     pub(crate) fn put(&mut self, household: Household) {
         let (area, door) = (household.area.clone(), household.door.clone());
         let cadre = Scope::Cadre(area.clone(), household.cadre_id.clone());
+        self.erasures.put(&household);
         let row = self.table.insert(household);
         for scope in [
             cadre,
@@ -208,13 +221,17 @@ impl Households {
         if let Some(household) = self.table.get_mut(event.household_id.as_str()) {
             household.revision = record.revision;
             household.updated = record.occurred;
-            if event.contact.is_some() {
+            if event.contact.is_some() && household.erased.is_none() {
                 household.contact.clone_from(&event.contact);
             }
             if event.needs_changed {
                 household.needs = needs_of(&event.needs);
             }
         }
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Household> {
+        self.table.get_mut(id)
     }
 
     pub(crate) fn handed_over(
@@ -261,6 +278,10 @@ pub(crate) fn register(
     context: &Context,
 ) -> Result<Vec<OrderEvent>, Rejection> {
     match households.get(asked.household_id.as_str()) {
+        // What was registered cannot be compared any more.
+        Some(household) if household.erased.is_some() => Err(Rejection::PersonalDataErased {
+            household_id: asked.household_id.clone(),
+        }),
         Some(household) if household.area == context.area && household.is(asked) => Ok(vec![]),
         Some(_) => Err(Rejection::HouseholdExists {
             household_id: asked.household_id.clone(),
@@ -288,6 +309,11 @@ pub(crate) fn update(
     context: &Context,
 ) -> Result<Vec<OrderEvent>, Rejection> {
     let household = households.known(&context.area, household_id)?;
+    if contact.is_some() && household.erased.is_some() {
+        return Err(Rejection::PersonalDataErased {
+            household_id: household_id.clone(),
+        });
+    }
     let contact = contact.filter(|contact| household.contact.as_ref() != Some(*contact));
     let needs = needs.filter(|needs| household.needs != normal(needs));
     if contact.is_none() && needs.is_none() {

@@ -9,6 +9,7 @@ mod book;
 mod command;
 mod contingency;
 mod coverage;
+mod erasure;
 mod fulfilment;
 mod group_buy;
 mod household;
@@ -28,6 +29,7 @@ pub use book::OrderFilter;
 pub use command::{Command, Intake, OpenGroupBuy, PlaceOrder, Progress, RegisterHousehold};
 pub use contingency::Contingency;
 pub use coverage::{Coverage, CoverageRow, FULL_BASIS_POINTS, Missed, MissedReason};
+pub use erasure::{Erased, PendingErasure};
 pub use group_buy::GroupBuy;
 pub use household::{HAND_OVER_HOUSEHOLDS_MAX, Household, HouseholdFilter};
 pub use ids::{CadreId, GroupBuyId, HouseholdId, OrderId};
@@ -95,6 +97,14 @@ impl Domain for Orders {
                 reason,
                 context,
             ),
+            Command::EraseHousehold {
+                household_id,
+                reason,
+                force,
+            } => erasure::erase(state, household_id, reason, *force, context),
+            Command::RecordKeyDestroyed { household_id } => {
+                erasure::record_destroyed(&state.households, household_id, context)
+            }
             Command::OpenGroupBuy(asked) => group_buy::open(asked, context),
             Command::CloseGroupBuy { group_buy_id } => {
                 group_buy::close_by_organizer(&state.group_buys, group_buy_id, context)

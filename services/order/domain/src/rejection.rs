@@ -24,6 +24,25 @@ pub enum Rejection {
         household_id: HouseholdId,
         area: Area,
     },
+    #[error(
+        "the personal data of household {household_id} were erased, which cannot be undone: if it gives its contact again, register it under another id"
+    )]
+    PersonalDataErased { household_id: HouseholdId },
+    #[error(
+        "household {household_id} still waits for {orders} orders (order {order_id} is {}), of which it must be told: wait until they have ended, or erase with `force`, and its cadre tells it at the door",
+        text::order_state(*state)
+    )]
+    GoodsUnderWay {
+        household_id: HouseholdId,
+        /// The oldest of them.
+        order_id: OrderId,
+        state: OrderState,
+        orders: usize,
+    },
+    #[error(
+        "the personal data of household {household_id} were not erased, so no key of it can be gone"
+    )]
+    NotErased { household_id: HouseholdId },
     #[error("cadre {cadre_id} cannot hand over to itself: name another cadre")]
     SameCadre { cadre_id: CadreId },
     #[error(
@@ -133,6 +152,9 @@ impl Rejected for Rejection {
             Self::ContingencyAlreadyActive { .. } => "CONTINGENCY_ALREADY_ACTIVE",
             Self::HouseholdExists { .. } => "HOUSEHOLD_EXISTS",
             Self::HouseholdUnknown { .. } => "HOUSEHOLD_UNKNOWN",
+            Self::PersonalDataErased { .. } => "PERSONAL_DATA_ERASED",
+            Self::GoodsUnderWay { .. } => "GOODS_UNDER_WAY",
+            Self::NotErased { .. } => "NOT_ERASED",
             Self::SameCadre { .. } => "SAME_CADRE",
             Self::HouseholdOfOtherCadre { .. } => "HOUSEHOLD_OF_OTHER_CADRE",
             Self::GroupBuyWindowInvalid { .. } => "GROUP_BUY_WINDOW_INVALID",

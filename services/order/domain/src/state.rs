@@ -129,6 +129,8 @@ impl State {
             E::HouseholdRegistered(event) => self.households.registered(record, event),
             E::HouseholdUpdated(event) => self.households.updated(record, event),
             E::HouseholdHandedOver(event) => self.households.handed_over(record, event),
+            E::PersonalDataErased(event) => self.households.erased(record, event),
+            E::PersonalDataKeyDestroyed(event) => self.households.key_destroyed(record, event),
             E::GroupBuyOpened(event) => self.group_buys.opened(record, event),
             E::GroupBuySucceeded(event) => {
                 let id = &event.group_buy_id;

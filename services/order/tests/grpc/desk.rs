@@ -11,7 +11,7 @@ use decider::{Recorded, Timestamp, spec::START};
 use order::config::{Config, base};
 use proto::{
     OrderEvent,
-    admin::v1::{AdvanceClockRequest, admin_service_client::AdminServiceClient},
+    admin::v1::{AdvanceClockRequest, GetStatusRequest, admin_service_client::AdminServiceClient},
     log::v1::{ReadRequest, log_service_client::LogServiceClient},
     order::v1::order_service_client::OrderServiceClient,
     time::to_proto,
@@ -19,6 +19,7 @@ use proto::{
 use service_kit::{
     config::{ClockKind, NatsOptions, SealingOptions, ServiceOptions},
     host::Addresses,
+    sealing::{KeyRing, MasterKeys},
 };
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -96,6 +97,11 @@ impl Desk {
     /// A clean end, and a new life on the same log.
     pub async fn start_again(&mut self) {
         self.stop().await;
+        self.start_anew().await;
+    }
+
+    /// A new life on the same log, after an end.
+    pub async fn start_anew(&mut self) {
         self.stop = CancellationToken::new();
         let config = config(&self.directory, &self.nats, self.set);
         let (channel, task) = run(config, self.stop.clone()).await;
@@ -103,6 +109,19 @@ impl Desk {
         self.client = OrderServiceClient::new(channel.clone());
         self.admin = AdminServiceClient::new(channel.clone());
         self.log = LogServiceClient::new(channel);
+    }
+
+    /// The keys, as another service of the suite has them.
+    pub async fn key_ring(&self) -> KeyRing {
+        let masters = MasterKeys::load(&sealing(&self.directory)).expect("a master key");
+        let opened = KeyRing::open(&self.bus().await, masters).await;
+        opened.expect("a key ring").keys
+    }
+
+    /// What the service owes by itself.
+    pub async fn pending_work(&mut self) -> u64 {
+        let status = ok(self.admin.get_status(GetStatusRequest {}).await);
+        status.partitions[0].pending_work
     }
 
     pub async fn bus(&self) -> Bus {
@@ -180,11 +199,16 @@ fn config(directory: &TempDir, nats: &NatsServer, set: fn(&mut ServiceOptions)) 
             url: nats.url(),
             ..NatsOptions::default()
         },
-        sealing: SealingOptions {
-            master_key_file: directory.path().join("master.key"),
-            create_master_key: true,
-        },
+        sealing: sealing(directory),
         ..base()
+    }
+}
+
+fn sealing(directory: &TempDir) -> SealingOptions {
+    SealingOptions {
+        master_key_file: directory.path().join("master.key"),
+        create_master_key: true,
+        ..SealingOptions::default()
     }
 }
 

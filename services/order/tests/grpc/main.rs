@@ -3,6 +3,7 @@
 
 mod ask;
 mod desk;
+mod erasing;
 mod fields;
 mod follow;
 mod group_buys;

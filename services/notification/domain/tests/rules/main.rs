@@ -2,6 +2,7 @@
 
 mod calls;
 mod contacts;
+mod erasure;
 mod fixtures;
 mod integrity;
 mod messages;

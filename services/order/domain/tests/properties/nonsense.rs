@@ -21,7 +21,7 @@ struct Seed {
 
 pub fn nonsense() -> impl Strategy<Value = OrderEvent> {
     let number = prop_oneof![Just(i32::MIN), Just(i32::MAX), Just(-1), 0..6_i32];
-    (0..20_usize, 0..4_usize, 0..4_usize, number).prop_map(|(kind, id, other, number)| {
+    (0..22_usize, 0..4_usize, 0..4_usize, number).prop_map(|(kind, id, other, number)| {
         let seed = Seed {
             kind,
             id,
@@ -31,9 +31,30 @@ pub fn nonsense() -> impl Strategy<Value = OrderEvent> {
         match kind {
             0..=4 => of_household(seed),
             5..=8 => of_group_buy(seed),
+            20..=21 => of_erasure(seed),
             _ => of_order(seed),
         }
     })
+}
+
+fn of_erasure(seed: Seed) -> OrderEvent {
+    let household_id = format!("H{}", seed.id);
+    let key_id = format!("household/H{}", seed.other);
+    if seed.kind == 20 {
+        PersonalDataErased {
+            household_id,
+            key_id,
+            reason: String::new(),
+            open_orders: seed.number,
+        }
+        .into()
+    } else {
+        PersonalDataKeyDestroyed {
+            household_id,
+            key_id,
+        }
+        .into()
+    }
 }
 
 fn of_household(seed: Seed) -> OrderEvent {

@@ -2,6 +2,7 @@
 
 mod contingency;
 mod coverage;
+mod erasure;
 mod fulfilment;
 mod given;
 mod group_buy;
