@@ -254,7 +254,7 @@ impl Bus {
         }
     }
 
-    async fn ensure_once(&self, wanted: &Config) -> Result<Info, BusError> {
+    pub(crate) async fn ensure_once(&self, wanted: &Config) -> Result<Info, BusError> {
         if self.info(&wanted.name).await?.is_none() {
             self.create(wanted).await?;
             tracing::info!(stream = wanted.name, "JetStream stream created");

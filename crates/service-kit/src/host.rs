@@ -24,11 +24,13 @@ use crate::{
     admin::{Admin, Logs, PendingWork},
     call::Partitions,
     clock::Clock,
-    config::{ClockKind, Config},
-    gauges, http as probes,
+    config::{ClockKind, Config, DurabilityKind},
+    gauges,
+    history::{HistoryError, Notes, Owner, SeenFile},
+    http as probes,
     outbox::LogOutbox,
-    partition::{Limits, Partition, WriterHandle, replay},
-    reactor,
+    partition::{Durability, Holding, Limits, Partition, WriterHandle, replay},
+    reactor::{self, SourceOptions},
     reconcile::reconcile,
     sealing::{KeyRing, MasterKey},
     status::RejectionCode,
@@ -39,6 +41,8 @@ use crate::{
 /// After so long without NATS at the start, and then again and again, the log
 /// says what is waited for.
 const NATS_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause before the notes on histories are asked for again.
+const NOTES_AGAIN: Duration = Duration::from_millis(500);
 
 /// Whether a service handles personal data, and so needs the master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +145,14 @@ where
         Sealing::Needed => Some(MasterKey::load(&config.sealing)?),
     };
 
-    let preparing = prepare::<D, A>(config, &bus, keys.clone(), code, &mut supervisor);
+    let preparing = prepare::<D, A>(
+        config,
+        &bus,
+        keys.clone(),
+        code,
+        &readiness,
+        &mut supervisor,
+    );
     let (partitions, relayed, key_ring) = tokio::select! {
         prepared = preparing => prepared?,
         () = shutdown.cancelled() => return supervisor.run(shutdown).await,
@@ -204,6 +215,7 @@ async fn prepare<D, A>(
     bus: &Bus,
     master: Option<MasterKey>,
     code: RejectionCode<D::Rejection>,
+    readiness: &probes::Readiness,
     supervisor: &mut Supervisor,
 ) -> anyhow::Result<Prepared<D>>
 where
@@ -213,7 +225,13 @@ where
     let mut hosted = BTreeMap::new();
     let mut relayed = Vec::new();
     for number in &config.service.partitions {
-        let (partition, writer) = open::<D, A>(config, bus, *number).await?;
+        let Opened {
+            partition,
+            writer,
+            holding,
+            relay,
+            acknowledged,
+        } = open::<D, A>(config, bus, *number).await?;
         let stop_writer = writer.stop_token();
         let writing = supervisor.token(Stage::Writing);
         supervisor.spawn("writer", Stage::Writing, async move {
@@ -229,14 +247,13 @@ where
                 }
             }
         });
-        let outbox = LogOutbox {
-            service: D::SERVICE,
-            partition: *number,
-            log: Arc::clone(partition.log()),
-        };
-        let stream = StreamName::new(D::SERVICE.name(), *number);
-        let (relay, position) = Relay::new(bus.clone(), stream, Arc::new(outbox));
-        relayed.push((*number, position));
+        supervisor.spawn_dropped("answers", Stage::Relaying, async move {
+            holding.run().await;
+            // Without the relay nobody can be answered; its own end says why.
+            std::future::pending().await
+        });
+        let history_acknowledged = acknowledged.clone();
+        relayed.push((*number, acknowledged));
         let relaying = supervisor.token(Stage::Relaying);
         supervisor.spawn("relay", Stage::Relaying, async move {
             Ok(relay.run(relaying).await?)
@@ -246,8 +263,26 @@ where
             Stage::Relaying,
             gauges::keep(partition.clone(), relayed.last().map(|(_, r)| r.clone())),
         );
+        let owner = Owner {
+            service: D::SERVICE,
+            stream: StreamName::new(D::SERVICE.name(), *number),
+            log: Arc::clone(partition.log()),
+            acknowledged: history_acknowledged,
+            notes: Notes::new(bus),
+            readiness: readiness.clone(),
+        };
+        supervisor.spawn_dropped("history", Stage::Relaying, owner.run());
+        let seen = log_directory(&config.service.data_dir, D::SERVICE, *number)
+            .with_file_name(format!("sources-{number}.json"));
+        let seen = Arc::new(SeenFile::open(&seen));
         for source in D::SOURCES {
-            let follow = reactor::follow(partition.clone(), bus.clone(), *source);
+            let options = SourceOptions {
+                service: *source,
+                address: config.sources.address(*source, *number),
+                seen: Arc::clone(&seen),
+                readiness: readiness.clone(),
+            };
+            let follow = reactor::follow(partition.clone(), bus.clone(), options);
             supervisor.spawn_dropped(
                 "reactor",
                 Stage::Consuming,
@@ -289,11 +324,16 @@ pub fn log_directory(
     data_dir.join(service.name()).join(number.to_string())
 }
 
-async fn open<D, A>(
-    config: &Config<A>,
-    bus: &Bus,
-    number: u32,
-) -> anyhow::Result<(Partition<D>, WriterHandle)>
+/// A partition on its way into the supervisor's hands.
+struct Opened<D: Domain> {
+    partition: Partition<D>,
+    writer: WriterHandle,
+    holding: Holding<D>,
+    relay: Relay,
+    acknowledged: watch::Receiver<u64>,
+}
+
+async fn open<D, A>(config: &Config<A>, bus: &Bus, number: u32) -> anyhow::Result<Opened<D>>
 where
     D: Domain<Foreign = AnyEvent>,
 {
@@ -339,6 +379,8 @@ where
         );
     }
 
+    check_history(bus, &stream, &*log).await?;
+
     let replayed = {
         let log = Arc::clone(&log);
         tokio::task::spawn_blocking(move || replay::<D>(&*log, number, None)).await?
@@ -360,13 +402,45 @@ where
         group: options.group_commands_max,
         query_wait: Duration::from_millis(options.query_wait_ms),
     };
-    Ok(Partition::start(
-        number,
-        log,
-        machine,
-        Arc::new(clock),
-        limits,
-    )?)
+    let outbox = LogOutbox {
+        service: D::SERVICE,
+        partition: number,
+        log: Arc::clone(&log),
+    };
+    let (relay, acknowledged) = Relay::new(bus.clone(), stream, Arc::new(outbox));
+    let durability = match options.durability {
+        DurabilityKind::Local => Durability::Local,
+        DurabilityKind::Replicated => Durability::Replicated {
+            acknowledged: acknowledged.clone(),
+            wait: Duration::from_millis(options.replication_wait_ms),
+        },
+    };
+    let (partition, writer, holding) =
+        Partition::start_with(number, log, machine, Arc::new(clock), limits, durability)?;
+    Ok(Opened {
+        partition,
+        writer,
+        holding,
+        relay,
+        acknowledged,
+    })
+}
+
+/// Refuses a log that does not hold what others have seen of it. Waits while
+/// NATS does not answer.
+async fn check_history(bus: &Bus, stream: &StreamName, log: &dyn EventLog) -> anyhow::Result<()> {
+    let notes = Notes::new(bus);
+    loop {
+        match notes.against(stream, log).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(second)) => return Err(second.into()),
+            Err(HistoryError::Bus(error)) if error.is_transient() => {
+                tracing::warn!(%stream, %error, "what others have seen cannot be read; trying again");
+                tokio::time::sleep(NOTES_AGAIN).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// The gRPC server with everything that is the same in every service.
