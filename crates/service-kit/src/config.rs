@@ -113,6 +113,11 @@ pub struct NatsOptions {
     pub url: String,
     /// Copies of each stream: 1 on one server, 3 in a cluster.
     pub replicas: usize,
+    /// Where a stream that is missing is made anew from the log, its first
+    /// position; 0 or 1: all of it. For a log that is long and a stream that is
+    /// lost: what lies before it is then in the log only, and the log cannot be
+    /// restored from the stream. Needs nats-server 2.10.
+    pub rebuild_from: u64,
 }
 
 impl Default for NatsOptions {
@@ -120,6 +125,7 @@ impl Default for NatsOptions {
         Self {
             url: "nats://127.0.0.1:4222".to_owned(),
             replicas: 1,
+            rebuild_from: 0,
         }
     }
 }
@@ -246,6 +252,13 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
                 "nats.replicas",
                 &self.nats.replicas,
                 "1, 3 or 5 are possible",
+            );
+        }
+        if self.nats.rebuild_from > 1 && service.partitions.len() > 1 {
+            return wrong(
+                "nats.rebuild_from",
+                &self.nats.rebuild_from,
+                "a position is one of a single partition: set service.partitions to that one",
             );
         }
         for source in Service::ALL {

@@ -124,7 +124,8 @@ where
         replicas: config.nats.replicas,
     })
     .await
-    .context("the address of NATS cannot be used")?;
+    .context("the address of NATS cannot be used")?
+    .rebuilding_from(config.nats.rebuild_from);
     let readiness = probes::Readiness::new({
         let bus = bus.clone();
         move || bus.is_connected()
@@ -361,6 +362,13 @@ where
              whether the disk has lost something"
         );
     }
+    let rebuild_from = config.nats.rebuild_from;
+    anyhow::ensure!(
+        rebuild_from <= log.last_position().0 + 1,
+        "nats.rebuild_from = {rebuild_from}: the log ends at {}, and a stream that begins later \
+         would have no beginning; nothing was made",
+        log.last_position()
+    );
     let compared = reconcile(&*log, bus, &stream).await?;
     if compared.restored > 0 || compared.voided.is_some() || compared.missing > 0 {
         tracing::warn!(service = %D::SERVICE, partition = number, "{compared}");

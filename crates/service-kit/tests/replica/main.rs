@@ -2,6 +2,7 @@
 //! and what readers do with a stream that has lost something.
 
 mod durability;
+mod raw;
 mod reading;
 mod restore;
 mod site;
