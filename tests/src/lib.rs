@@ -1,6 +1,8 @@
 //! A suite of real processes for system tests: a NATS server and the four
 //! services, each its own process with its own log, on free loopback ports.
 
+pub mod goods;
+
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
@@ -72,15 +74,33 @@ impl Suite {
     /// # Errors
     /// Something does not start.
     pub fn start_with(extra: &[(&str, String)]) -> anyhow::Result<Self> {
+        Self::start_only(&SERVICES, extra)
+    }
+
+    /// As [`Self::start_with`], with some of the services only.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub fn start_only(names: &[&'static str], extra: &[(&str, String)]) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let nats = NatsServer::start(ServerOptions {
             store_dir: directory.path().join("nats"),
             ..ServerOptions::default()
         })?;
-        let services = SERVICES
+        let mut services = names
             .iter()
             .map(|name| Service::new(name, directory.path(), &nats.url(), extra))
-            .collect::<anyhow::Result<_>>()?;
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let sources: Vec<(String, String)> = services
+            .iter()
+            .map(|service| {
+                let key = format!("BAOGONG_SOURCES__{}", service.name.to_uppercase());
+                (key, format!("http://{}", service.grpc))
+            })
+            .collect();
+        for service in &mut services {
+            service.environment.extend(sources.iter().cloned());
+        }
         let mut suite = Self {
             directory,
             nats,
@@ -102,6 +122,12 @@ impl Suite {
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// Folder of NATS's streams and buckets, while it is stopped.
+    #[must_use]
+    pub fn nats_store(&self) -> PathBuf {
+        self.directory.path().join("nats/jetstream")
     }
 
     fn write_suite_file(&self) -> anyhow::Result<()> {
@@ -154,6 +180,58 @@ impl Suite {
 }
 
 impl Service {
+    /// The same service once more, with a data directory and addresses of its
+    /// own; it is not started.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub fn twin(&self, directory: &Path) -> anyhow::Result<Self> {
+        let (grpc, http) = (free_address()?, free_address()?);
+        let mut twin = Self {
+            name: self.name,
+            grpc,
+            http,
+            environment: self.environment.clone(),
+            log: directory.join(format!("{}.log", self.name)),
+            child: None,
+        };
+        twin.set("SERVICE__DATA_DIR", directory.join("data").display());
+        twin.set("SERVICE__GRPC_ADDRESS", grpc);
+        twin.set("SERVICE__HTTP_ADDRESS", http);
+        Ok(twin)
+    }
+
+    /// Changes the configuration of the next start, for example
+    /// `NATS__URL`.
+    pub fn set(&mut self, field: &str, value: impl std::fmt::Display) {
+        let key = format!("BAOGONG_{field}");
+        self.environment.retain(|(name, _)| *name != key);
+        self.environment.push((key, value.to_string()));
+    }
+
+    /// Waits until the process has ended by itself; gives all that it said.
+    ///
+    /// # Errors
+    /// It does not end in time.
+    pub fn wait_ended(&mut self) -> anyhow::Result<String> {
+        let give_up = Instant::now() + READY_WITHIN;
+        while let Some(child) = &mut self.child {
+            if child.try_wait()?.is_some() {
+                self.child = None;
+                break;
+            }
+            ensure!(Instant::now() < give_up, "{} does not end", self.name);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(fs::read_to_string(&self.log)?)
+    }
+
+    /// All that it has said so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     fn new(
         name: &'static str,
         directory: &Path,

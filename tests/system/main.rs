@@ -1,6 +1,9 @@
 //! System tests: real processes, a real NATS server, real logs.
 
 mod day;
+mod disk_loss;
+mod fencing;
 mod kills;
+mod restore;
 mod services;
 mod trace;

@@ -16,7 +16,9 @@ use bus::server::{NatsServer, ServerOptions};
 use clap::{Args, ValueEnum};
 use decider::Service;
 use parking_lot::Mutex;
-use service_kit::config::{ClockKind, Config, NatsOptions, SealingOptions, ServiceOptions};
+use service_kit::config::{
+    ClockKind, Config, NatsOptions, SealingOptions, ServiceOptions, SourcesOptions,
+};
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -326,10 +328,21 @@ async fn start_services(
     let mut waiting = Vec::new();
     // Where there is a log, its contacts need the master key that was.
     let is_new = !data.join(Service::Order.name()).exists();
+    let mut grpc = BTreeMap::new();
+    for (offset, service) in (0u16..).zip(Service::ALL) {
+        grpc.insert(service, address(arguments.any_port, GRPC_PORT + offset)?);
+    }
+    let at = |service| format!("http://{}", grpc[&service]);
+    let sources = SourcesOptions {
+        order: at(Service::Order),
+        inventory: at(Service::Inventory),
+        logistics: at(Service::Logistics),
+        notification: at(Service::Notification),
+    };
     for (offset, service) in (0u16..).zip(Service::ALL) {
         let options = ServiceOptions {
             data_dir: data.to_owned(),
-            grpc_address: address(arguments.any_port, GRPC_PORT + offset)?,
+            grpc_address: grpc[&service],
             http_address: address(arguments.any_port, HTTP_PORT + offset)?,
             clock,
             ..ServiceOptions::default()
@@ -353,6 +366,7 @@ async fn start_services(
                 let config = Config {
                     service: options,
                     nats,
+                    sources: sources.clone(),
                     sealing,
                     app: $app,
                     ..$service::config::base()
@@ -418,7 +432,8 @@ fn why_ended(ended: Option<Result<Ended, tokio::task::JoinError>>) -> anyhow::Er
 fn address(any: bool, port: u16) -> anyhow::Result<SocketAddr> {
     let loopback = Ipv4Addr::LOCALHOST;
     if any {
-        return Ok(SocketAddr::from((loopback, 0)));
+        // The services must know each other's before they listen.
+        return Ok(TcpListener::bind((loopback, 0))?.local_addr()?);
     }
     let address = SocketAddr::from((loopback, port));
     TcpListener::bind(address).with_context(|| {

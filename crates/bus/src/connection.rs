@@ -39,6 +39,7 @@ pub struct Bus {
     pub(crate) jetstream: jetstream::Context,
     client: async_nats::Client,
     pub(crate) replicas: usize,
+    pub(crate) rebuild_from: Option<u64>,
     /// Counts the connections made, so that tasks can start afresh at once
     /// when the server is back instead of waiting for a time-out.
     connects: Arc<watch::Sender<u64>>,
@@ -101,8 +102,25 @@ impl Bus {
             jetstream,
             client,
             replicas: options.replicas,
+            rebuild_from: None,
             connects,
         })
+    }
+
+    /// Lets a log's stream that is missing be made anew from a later position
+    /// than 1, which is an operator's choice: what lies before it is in the log
+    /// only, and a log cannot be restored from such a stream. It changes nothing
+    /// in a stream that exists. Needs nats-server 2.10 or newer.
+    #[must_use]
+    pub fn rebuilding_from(mut self, position: u64) -> Self {
+        self.rebuild_from = Some(position).filter(|position| *position > 1);
+        self
+    }
+
+    /// Version of the server that this is connected to, as it tells it.
+    #[must_use]
+    pub fn server_version(&self) -> String {
+        self.client.server_info().version
     }
 
     #[must_use]

@@ -3,8 +3,8 @@
 //! One JetStream stream per service partition holds the partition's event log
 //! message for record: message *k* is the record at position *k*. This crate
 //! creates and checks those streams ([`Bus`]), feeds them ([`Relay`]), reads
-//! them ([`Bus::read`], [`Subscription`]) and keeps data keys that must be
-//! forgettable ([`KeyBucket`]).
+//! them ([`Bus::read`], [`Subscription`]), keeps data keys that must be
+//! forgettable ([`KeyBucket`]) and notes that are written over ([`Register`]).
 //!
 //! It is not a message queue in the usual sense: there are no acknowledgements
 //! by consumers, no redelivery and no deduplication window. Whoever subscribes
@@ -20,6 +20,7 @@ mod error;
 mod key_bucket;
 mod message;
 mod names;
+mod register;
 mod relay;
 pub mod server;
 mod settings;
@@ -31,6 +32,7 @@ pub use error::{BoxError, BusError};
 pub use key_bucket::{Kept, KeyBucket};
 pub use message::{Message, OutMessage};
 pub use names::{StreamName, subject};
+pub use register::Register;
 pub use relay::{Outbox, Relay};
 pub use stream::StreamState;
 pub use subscription::Subscription;

@@ -34,6 +34,7 @@ use crate::connection::{Backoff, Bus};
 use crate::error::{BoxError, BusError, chain};
 use crate::message::OutMessage;
 use crate::names::StreamName;
+use crate::stream::StreamState;
 
 /// Messages sent and not yet acknowledged.
 const IN_FLIGHT_MAX: usize = 1000;
@@ -155,8 +156,9 @@ impl Relay {
         &self,
         verified: &mut Option<u64>,
     ) -> Result<std::convert::Infallible, BusError> {
-        let last = self.bus.ensure_stream(&self.stream).await?.last_sequence;
-        self.check_join(last, *verified).await?;
+        let state = self.bus.ensure_stream(&self.stream).await?;
+        let last = state.last_sequence;
+        self.check_join(state, *verified).await?;
         if let Some(before) = verified.filter(|before| *before > last) {
             tracing::warn!(
                 stream = %self.stream, before, now = last,
@@ -174,7 +176,8 @@ impl Relay {
 
     /// Compares what the stream holds beyond `verified` (at first: the last
     /// message that both have) with the log.
-    async fn check_join(&self, last: u64, verified: Option<u64>) -> Result<(), BusError> {
+    async fn check_join(&self, state: StreamState, verified: Option<u64>) -> Result<(), BusError> {
+        let last = state.last_sequence;
         let fenced = |position| BusError::Fenced {
             stream: self.stream.to_string(),
             position,
@@ -186,6 +189,9 @@ impl Relay {
             Some(verified) if verified < both => verified + 1,
             _ => both,
         };
+        // A stream that was made anew from a later position, and is empty yet,
+        // holds nothing to compare.
+        from = from.max(state.first_sequence);
         while from > 0 && from <= both {
             let limit = CHUNK.min(usize::try_from(both - from + 1).unwrap_or(CHUNK));
             let stored = self.bus.read(&self.stream, from, limit).await?;

@@ -7,6 +7,8 @@
 //! dies without a chance to do so (`kill -9`). It is in a process group of its
 //! own, so that Ctrl-C in a terminal reaches us and not it.
 
+mod cluster;
+
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -21,6 +23,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+
+pub use cluster::Cluster;
 
 /// Restoring a large store takes its time.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -151,6 +155,31 @@ impl NatsServer {
         if let Some(running) = self.running.take() {
             running.kill();
         }
+    }
+
+    /// SIGSTOP: it is there and says nothing, as a machine that is cut off.
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// SIGCONT: ends a [`Self::pause`].
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(running) = &self.running {
+            let mut child = lock(&running.child);
+            if matches!(child.try_wait(), Ok(None)) {
+                let _ = kill(pid_of(&child), signal);
+            }
+        }
+    }
+
+    /// Its name in the cluster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// SIGTERM, and SIGKILL if that has no effect within 15 s. Returns when
@@ -353,9 +382,16 @@ fn find_in_path(program: &str) -> Option<PathBuf> {
 }
 
 fn free_port() -> Result<u16, ServerError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
+    free_ports(1).map(|ports| ports[0])
+}
+
+/// Different ones, since all are held until the last is found.
+fn free_ports(count: usize) -> Result<Vec<u16>, ServerError> {
+    let listeners: Result<Vec<_>, _> = (0..count)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect();
+    listeners
+        .and_then(|all| all.iter().map(|one| Ok(one.local_addr()?.port())).collect())
         .map_err(|e| io("looking for a free port".into(), e))
 }
 

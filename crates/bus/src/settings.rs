@@ -47,6 +47,14 @@ pub(crate) fn of_bucket(bucket: &str, replicas: usize) -> Config {
     }
 }
 
+/// A register: the last value of each key.
+pub(crate) fn of_register(bucket: &str, replicas: usize) -> Config {
+    Config {
+        description: Some("How far each history was seen; written over and over".into()),
+        ..of_bucket(bucket, replicas)
+    }
+}
+
 /// Kept in files without any limit, read from the leader only.
 fn endless(replicas: usize) -> Config {
     Config {

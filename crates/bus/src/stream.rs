@@ -23,11 +23,14 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// missed yet; then it does not answer, and the next attempt may do better.
 const CONSUMER_CREATE_MAX: Duration = Duration::from_secs(2);
 const READ_ATTEMPTS: usize = 5;
+/// Version of nats-server that knows a stream's `first_seq`.
+const FIRST_SEQUENCE_SINCE: (u64, u64) = (2, 10);
 
 /// What a stream holds. Both are 0 when nothing was ever stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamState {
-    /// 1 in a complete replica, or where nothing was stored.
+    /// 1 in a complete replica. In one that was made anew from a later position
+    /// it is that position, also while nothing is stored.
     pub first_sequence: u64,
     pub last_sequence: u64,
 }
@@ -49,8 +52,20 @@ impl Bus {
     /// [`BusError::Settings`] if the stream is set differently in what
     /// matters, [`BusError::Refused`] if the server will not create it.
     pub async fn ensure_stream(&self, name: &StreamName) -> Result<StreamState, BusError> {
-        let info = self.ensure(&settings::of_log(name, self.replicas)).await?;
+        let mut wanted = settings::of_log(name, self.replicas);
+        wanted.first_sequence = self.rebuild_from;
+        let info = self.ensure(&wanted).await?;
         Ok(StreamState::from(&info))
+    }
+
+    /// The member of a cluster that leads the stream, by its server's name.
+    /// `None`: there is none at the moment, no such stream, or no cluster.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`] if JetStream does not answer within seconds.
+    pub async fn stream_leader(&self, name: &StreamName) -> Result<Option<String>, BusError> {
+        let info = self.info(&name.to_string()).await?;
+        Ok(info.and_then(|info| info.cluster?.leader))
     }
 
     /// `None` if the stream does not exist.
@@ -254,8 +269,10 @@ impl Bus {
         }
     }
 
-    async fn ensure_once(&self, wanted: &Config) -> Result<Info, BusError> {
-        if self.info(&wanted.name).await?.is_none() {
+    pub(crate) async fn ensure_once(&self, wanted: &Config) -> Result<Info, BusError> {
+        let created = self.info(&wanted.name).await?.is_none();
+        if created {
+            self.check_can_begin_later(wanted)?;
             self.create(wanted).await?;
             tracing::info!(stream = wanted.name, "JetStream stream created");
         }
@@ -265,7 +282,40 @@ impl Bus {
             });
         };
         settings::check(wanted, &info.config)?;
+        if let (true, Some(first)) = (created, wanted.first_sequence)
+            && info.config.first_sequence != Some(first)
+        {
+            return Err(BusError::Settings {
+                stream: wanted.name.clone(),
+                setting: "first_seq",
+                wanted: first.to_string(),
+                found: format!("{:?}", info.config.first_sequence),
+            });
+        }
         Ok(info)
+    }
+
+    /// An older server would drop the field without a word and begin at 1.
+    fn check_can_begin_later(&self, wanted: &Config) -> Result<(), BusError> {
+        let Some(first) = wanted.first_sequence else {
+            return Ok(());
+        };
+        let version = self.server_version();
+        let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+        let version_is: (u64, u64) = (
+            numbers.next().unwrap_or_default(),
+            numbers.next().unwrap_or_default(),
+        );
+        if version_is >= FIRST_SEQUENCE_SINCE {
+            return Ok(());
+        }
+        Err(BusError::Refused {
+            stream: wanted.name.clone(),
+            reason: format!(
+                "it is to begin at {first}, and nats-server {version} cannot do that; 2.10 or \
+                 newer is needed. Without nats.rebuild_from the stream is filled from 1"
+            ),
+        })
     }
 
     async fn create(&self, wanted: &Config) -> Result<(), BusError> {

@@ -195,9 +195,13 @@ async fn read<D: Domain>(
     } else {
         request.limit
     };
-    let mut last = partition.log().watch();
+    let mut released = partition.released();
     while left > 0 {
-        let chunk = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        // What may not be told yet is not there.
+        let may_show = (released.borrow().0 + 1).saturating_sub(next.0);
+        let chunk = usize::try_from(left.min(may_show))
+            .unwrap_or(CHUNK)
+            .min(CHUNK);
         let log = Arc::clone(partition.log());
         let entries = tokio::task::spawn_blocking(move || log.read(next, chunk))
             .await
@@ -218,7 +222,7 @@ async fn read<D: Domain>(
             tokio::select! {
                 () = stop.cancelled() => return Err(stopping(D::SERVICE)),
                 () = sender.closed() => return Ok(()),
-                more = last.wait_for(|last| *last >= next) => {
+                more = released.wait_for(|last| *last >= next) => {
                     more.map_err(|_| stopping(D::SERVICE))?;
                 }
             }
@@ -228,7 +232,7 @@ async fn read<D: Domain>(
         left -= entries.len() as u64;
         let part = ReadResponse {
             records: entries.into_iter().map(|e| e.bytes.to_vec()).collect(),
-            last_position: partition.log().last_position().0,
+            last_position: released.borrow().0,
         };
         // A slow reader holds nothing but this task; a dead one is found by the
         // connection's keepalive.

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use decider::Timestamp;
+use decider::{Service, Timestamp};
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -25,6 +25,19 @@ pub enum ClockKind {
     Test,
 }
 
+/// What an answer waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DurabilityKind {
+    /// The records are synced to the local disk: a crash loses nothing that
+    /// was answered, the loss of the disk what the stream had not yet got.
+    #[default]
+    Local,
+    /// The stream has acknowledged them too: the loss of the whole disk loses
+    /// nothing that was answered. While NATS is away nobody is answered.
+    Replicated,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceOptions {
@@ -37,6 +50,9 @@ pub struct ServiceOptions {
     /// CRC-32C(area code) mod `partition_count`.
     pub partitions: Vec<u32>,
     pub partition_count: u32,
+    pub durability: DurabilityKind,
+    /// How long an answer waits for the stream, with replicated durability.
+    pub replication_wait_ms: u64,
     pub clock: ClockKind,
     /// Where a test clock starts, RFC 3339; a log that has gone further wins.
     pub clock_start: String,
@@ -60,6 +76,8 @@ impl Default for ServiceOptions {
             http_address: SocketAddr::from(([127, 0, 0, 1], 7500)),
             partitions: vec![0],
             partition_count: 1,
+            durability: DurabilityKind::Local,
+            replication_wait_ms: 5_000,
             clock: ClockKind::System,
             clock_start: "2022-09-01T16:00:00Z".to_owned(),
             queue_commands_max: 4096,
@@ -95,6 +113,11 @@ pub struct NatsOptions {
     pub url: String,
     /// Copies of each stream: 1 on one server, 3 in a cluster.
     pub replicas: usize,
+    /// Where a stream that is missing is made anew from the log, its first
+    /// position; 0 or 1: all of it. For a log that is long and a stream that is
+    /// lost: what lies before it is then in the log only, and the log cannot be
+    /// restored from the stream. Needs nats-server 2.10.
+    pub rebuild_from: u64,
 }
 
 impl Default for NatsOptions {
@@ -102,7 +125,35 @@ impl Default for NatsOptions {
         Self {
             url: "nats://127.0.0.1:4222".to_owned(),
             replicas: 1,
+            rebuild_from: 0,
         }
+    }
+}
+
+/// gRPC addresses of the services whose events are taken in, for example
+/// `http://order:7400`; `{partition}` in it stands for the partition's number.
+/// What a source's stream has lost is read from its log there. Empty: a hole
+/// in that stream stops this service.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourcesOptions {
+    pub order: String,
+    pub inventory: String,
+    pub logistics: String,
+    pub notification: String,
+}
+
+impl SourcesOptions {
+    /// The address of a source's partition, if one is given.
+    #[must_use]
+    pub fn address(&self, source: Service, partition: u32) -> Option<String> {
+        let address = match source {
+            Service::Order => &self.order,
+            Service::Inventory => &self.inventory,
+            Service::Logistics => &self.logistics,
+            Service::Notification => &self.notification,
+        };
+        (!address.is_empty()).then(|| address.replace("{partition}", &partition.to_string()))
     }
 }
 
@@ -176,6 +227,7 @@ impl<'de> Deserialize<'de> for Hidden {
 pub struct Config<A> {
     pub service: ServiceOptions,
     pub nats: NatsOptions,
+    pub sources: SourcesOptions,
     pub telemetry: TelemetryOptions,
     pub sealing: SealingOptions,
     pub app: A,
@@ -251,6 +303,27 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
                 &self.nats.replicas,
                 "1, 3 or 5 are possible",
             );
+        }
+        if self.nats.rebuild_from > 1 && service.partitions.len() > 1 {
+            return wrong(
+                "nats.rebuild_from",
+                &self.nats.rebuild_from,
+                "a position is one of a single partition: set service.partitions to that one",
+            );
+        }
+        for source in Service::ALL {
+            let Some(address) = self.sources.address(source, 0) else {
+                continue;
+            };
+            if tonic::transport::Endpoint::from_shared(address.clone()).is_err()
+                || !address.starts_with("http")
+            {
+                return wrong(
+                    "sources",
+                    &address,
+                    "the URL of a service's gRPC server is needed, for example http://order:7400",
+                );
+            }
         }
         service.clock_start().map(|_| ())
     }

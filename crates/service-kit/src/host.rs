@@ -24,13 +24,16 @@ use crate::{
     admin::{Admin, Logs, PendingWork},
     call::Partitions,
     clock::Clock,
-    config::{ClockKind, Config},
-    gauges, http as probes,
+    config::{ClockKind, Config, DurabilityKind},
+    gauges,
+    history::{HistoryError, Notes, Owner, SeenFile},
+    http as probes,
     outbox::LogOutbox,
     partition::{
-        Kept, Limits, Partition, WriterHandle, indexer, keeper, restore, snapshot::Snapshots,
+        Durability, Holding, Kept, Limits, Partition, WriterHandle, indexer, keeper, restore,
+        snapshot::Snapshots,
     },
-    reactor,
+    reactor::{self, SourceOptions},
     reconcile::reconcile,
     sealing::{KeyRing, MasterKeys},
     status::RejectionCode,
@@ -41,6 +44,8 @@ use crate::{
 /// After so long without NATS at the start, and then again and again, the log
 /// says what is waited for.
 const NATS_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause before the notes on histories are asked for again.
+const NOTES_AGAIN: Duration = Duration::from_millis(500);
 
 /// Whether a service handles personal data, and so needs the master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +127,8 @@ where
         replicas: config.nats.replicas,
     })
     .await
-    .context("the address of NATS cannot be used")?;
+    .context("the address of NATS cannot be used")?
+    .rebuilding_from(config.nats.rebuild_from);
     let readiness = probes::Readiness::new({
         let bus = bus.clone();
         move || bus.is_connected()
@@ -143,7 +149,14 @@ where
         Sealing::Needed => Some(MasterKeys::load(&config.sealing)?),
     };
 
-    let preparing = prepare::<D, A>(config, &bus, keys.clone(), code, &mut supervisor);
+    let preparing = prepare::<D, A>(
+        config,
+        &bus,
+        keys.clone(),
+        code,
+        &readiness,
+        &mut supervisor,
+    );
     let (partitions, relayed, key_ring) = tokio::select! {
         prepared = preparing => prepared?,
         () = shutdown.cancelled() => return supervisor.run(shutdown).await,
@@ -206,6 +219,7 @@ async fn prepare<D, A>(
     bus: &Bus,
     masters: Option<MasterKeys>,
     code: RejectionCode<D::Rejection>,
+    readiness: &probes::Readiness,
     supervisor: &mut Supervisor,
 ) -> anyhow::Result<Prepared<D>>
 where
@@ -214,7 +228,13 @@ where
     let mut hosted = BTreeMap::new();
     let mut relayed = Vec::new();
     for number in &config.service.partitions {
-        let (partition, writer) = open::<D, A>(config, bus, *number).await?;
+        let Opened {
+            partition,
+            writer,
+            holding,
+            relay,
+            acknowledged,
+        } = open::<D, A>(config, bus, *number).await?;
         let stop_writer = writer.stop_token();
         let writing = supervisor.token(Stage::Writing);
         supervisor.spawn("writer", Stage::Writing, async move {
@@ -230,14 +250,13 @@ where
                 }
             }
         });
-        let outbox = LogOutbox {
-            service: D::SERVICE,
-            partition: *number,
-            log: Arc::clone(partition.log()),
-        };
-        let stream = StreamName::new(D::SERVICE.name(), *number);
-        let (relay, position) = Relay::new(bus.clone(), stream, Arc::new(outbox));
-        relayed.push((*number, position));
+        supervisor.spawn_dropped("answers", Stage::Relaying, async move {
+            holding.run().await;
+            // Without the relay nobody can be answered; its own end says why.
+            std::future::pending().await
+        });
+        let history_acknowledged = acknowledged.clone();
+        relayed.push((*number, acknowledged));
         let relaying = supervisor.token(Stage::Relaying);
         supervisor.spawn("relay", Stage::Relaying, async move {
             Ok(relay.run(relaying).await?)
@@ -258,8 +277,26 @@ where
             Stage::Relaying,
             indexer::follow(partition.clone(), supervisor.token(Stage::Relaying)),
         );
+        let owner = Owner {
+            service: D::SERVICE,
+            stream: StreamName::new(D::SERVICE.name(), *number),
+            log: Arc::clone(partition.log()),
+            acknowledged: history_acknowledged,
+            notes: Notes::new(bus),
+            readiness: readiness.clone(),
+        };
+        supervisor.spawn_dropped("history", Stage::Relaying, owner.run());
+        let seen = log_directory(&config.service.data_dir, D::SERVICE, *number)
+            .with_file_name(format!("sources-{number}.json"));
+        let seen = Arc::new(SeenFile::open(&seen));
         for source in D::SOURCES {
-            let follow = reactor::follow(partition.clone(), bus.clone(), *source);
+            let options = SourceOptions {
+                service: *source,
+                address: config.sources.address(*source, *number),
+                seen: Arc::clone(&seen),
+                readiness: readiness.clone(),
+            };
+            let follow = reactor::follow(partition.clone(), bus.clone(), options);
             supervisor.spawn_dropped(
                 "reactor",
                 Stage::Consuming,
@@ -322,11 +359,16 @@ pub fn log_directory(
     data_dir.join(service.name()).join(number.to_string())
 }
 
-async fn open<D, A>(
-    config: &Config<A>,
-    bus: &Bus,
-    number: u32,
-) -> anyhow::Result<(Partition<D>, WriterHandle)>
+/// A partition on its way into the supervisor's hands.
+struct Opened<D: Domain> {
+    partition: Partition<D>,
+    writer: WriterHandle,
+    holding: Holding<D>,
+    relay: Relay,
+    acknowledged: watch::Receiver<u64>,
+}
+
+async fn open<D, A>(config: &Config<A>, bus: &Bus, number: u32) -> anyhow::Result<Opened<D>>
 where
     D: Domain<Foreign = AnyEvent>,
 {
@@ -354,6 +396,13 @@ where
              whether the disk has lost something"
         );
     }
+    let rebuild_from = config.nats.rebuild_from;
+    anyhow::ensure!(
+        rebuild_from <= log.last_position().0 + 1,
+        "nats.rebuild_from = {rebuild_from}: the log ends at {}, and a stream that begins later \
+         would have no beginning; nothing was made",
+        log.last_position()
+    );
     let compared = reconcile(&*log, bus, &stream).await?;
     if compared.restored > 0 || compared.voided.is_some() || compared.missing > 0 {
         tracing::warn!(service = %D::SERVICE, partition = number, "{compared}");
@@ -371,6 +420,8 @@ where
             log.last_position(),
         );
     }
+
+    check_history(bus, &stream, &*log).await?;
 
     let data_dir = options.data_dir.clone();
     let restored = {
@@ -406,14 +457,52 @@ where
         group: options.group_commands_max,
         query_wait: Duration::from_millis(options.query_wait_ms),
     };
-    Ok(Partition::start_with(
+    let outbox = LogOutbox {
+        service: D::SERVICE,
+        partition: number,
+        log: Arc::clone(&log),
+    };
+    let (relay, acknowledged) = Relay::new(bus.clone(), stream, Arc::new(outbox));
+    let durability = match options.durability {
+        DurabilityKind::Local => Durability::Local,
+        DurabilityKind::Replicated => Durability::Replicated {
+            acknowledged: acknowledged.clone(),
+            wait: Duration::from_millis(options.replication_wait_ms),
+        },
+    };
+    let (partition, writer, holding) = Partition::start_with(
         number,
         log,
         machine,
         Arc::new(clock),
         limits,
         kept,
-    )?)
+        durability,
+    )?;
+    Ok(Opened {
+        partition,
+        writer,
+        holding,
+        relay,
+        acknowledged,
+    })
+}
+
+/// Refuses a log that does not hold what others have seen of it. Waits while
+/// NATS does not answer.
+async fn check_history(bus: &Bus, stream: &StreamName, log: &dyn EventLog) -> anyhow::Result<()> {
+    let notes = Notes::new(bus);
+    loop {
+        match notes.against(stream, log).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(second)) => return Err(second.into()),
+            Err(HistoryError::Bus(error)) if error.is_transient() => {
+                tracing::warn!(%stream, %error, "what others have seen cannot be read; trying again");
+                tokio::time::sleep(NOTES_AGAIN).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// The gRPC server with everything that is the same in every service.

@@ -1,6 +1,7 @@
 //! Plain HTTP for probes and Prometheus: `/livez`, `/readyz`, `/metrics`.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc,
@@ -10,14 +11,16 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use decider::Service;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// Whether the service takes requests; shared with the probes. Ready means:
-/// replayed, reconciled, and connected.
+/// replayed, reconciled, connected, and in no trouble that needs a person.
 #[derive(Clone)]
 pub struct Readiness {
     serving: Arc<AtomicBool>,
     connected: Arc<dyn Fn() -> bool + Send + Sync>,
+    troubles: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Readiness {
@@ -26,6 +29,7 @@ impl Readiness {
         Self {
             serving: Arc::default(),
             connected: Arc::new(connected),
+            troubles: Arc::default(),
         }
     }
 
@@ -35,7 +39,26 @@ impl Readiness {
 
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.serving.load(Ordering::SeqCst) && (self.connected)()
+        self.serving.load(Ordering::SeqCst) && (self.connected)() && self.troubles.lock().is_empty()
+    }
+
+    /// Notes a trouble by its name, or that it is over; says whether that is
+    /// news.
+    pub fn trouble(&self, name: &str, what: Option<String>) -> bool {
+        let mut troubles = self.troubles.lock();
+        match what {
+            Some(what) => troubles.insert(name.to_owned(), what.clone()) != Some(what),
+            None => troubles.remove(name).is_some(),
+        }
+    }
+
+    fn what_is_wrong(&self) -> String {
+        let troubles = self.troubles.lock();
+        if troubles.is_empty() {
+            return "replaying, reconciling, without NATS, or shutting down".to_owned();
+        }
+        let all: Vec<&str> = troubles.values().map(String::as_str).collect();
+        all.join("\n")
     }
 }
 
@@ -70,13 +93,13 @@ fn metrics_of(service: Service) -> String {
         .fold(String::new(), |text, line| text + line + "\n")
 }
 
-async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {
+async fn ready(State(readiness): State<Readiness>) -> (StatusCode, String) {
     if readiness.is_ready() {
-        (StatusCode::OK, "ready\n")
+        (StatusCode::OK, "ready\n".to_owned())
     } else {
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: replaying, reconciling, without NATS, or shutting down\n",
+            format!("not ready: {}\n", readiness.what_is_wrong()),
         )
     }
 }

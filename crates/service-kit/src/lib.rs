@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod fields;
 pub mod gauges;
+pub mod history;
 pub mod host;
 pub mod http;
 pub mod outbox;

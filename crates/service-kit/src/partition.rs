@@ -9,11 +9,18 @@ pub mod indexer;
 pub mod keeper;
 pub mod machine;
 mod past;
+mod release;
 pub mod snapshot;
 mod step;
 mod writer;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use decider::{Domain, Position, Recorded, Service, Source, Timestamp};
 use event_log::{EventLog, LogError};
@@ -27,6 +34,7 @@ use crate::clock::Clock;
 use indexer::IndexerError;
 use machine::{Machine, Refusal, ReplayError, RequestMeta};
 pub use past::{AsOf, replay, restore};
+pub use release::{Durability, Holding};
 use snapshot::Snapshots;
 
 /// What an accepted request made.
@@ -50,6 +58,20 @@ pub enum SubmitError<R: decider::Rejected> {
     QueueFull { partition: u32, capacity: usize },
     #[error("the service is shutting down; ask again when it is back")]
     Stopped,
+    #[error(
+        "{waiting} answers of partition {partition} wait for the stream to acknowledge them; \
+         nothing was recorded, try again later"
+    )]
+    ReplicaBehind { partition: u32, waiting: usize },
+    #[error(
+        "the stream has acknowledged position {acknowledged} and not yet {position}: NATS is away \
+         or slow. What this request recorded is kept; ask again with the same request id, and the \
+         first answer comes"
+    )]
+    NotReplicated {
+        position: Position,
+        acknowledged: Position,
+    },
     #[error("the event log cannot be written; the service restarts: {0}")]
     Log(String),
     #[error("the first answer cannot be read from the event log: {0}")]
@@ -61,6 +83,14 @@ pub enum SubmitError<R: decider::Rejected> {
 pub enum QueryError {
     #[error("the service is at position {actual} and has not reached {wanted} in time")]
     NotYet { wanted: Position, actual: Position },
+    #[error(
+        "the stream has acknowledged position {acknowledged} and not yet {wanted}, and nothing is \
+         shown before that; NATS is away or slow, ask again"
+    )]
+    NotReplicated {
+        wanted: Position,
+        acknowledged: Position,
+    },
     #[error("position {wanted} is not in the log yet; the last is {last}")]
     NotRecorded { wanted: Position, last: Position },
     #[error("other questions about the past are being answered; ask again")]
@@ -92,7 +122,10 @@ pub enum WriterError {
 pub enum ClockError {
     #[error("the service runs on the system clock; start it with the clock set to `test`")]
     SystemClock,
-    #[error("the service is shutting down; ask again when it is back")]
+    #[error(
+        "the clock's time was not confirmed: the service is shutting down, or its stream does not \
+         acknowledge; ask again"
+    )]
     Stopped,
 }
 
@@ -141,10 +174,13 @@ struct Inner<D: Domain> {
     limits: Limits,
     requests: mpsc::Sender<Work<D>>,
     reactions: mpsc::Sender<Work<D>>,
-    durable: watch::Receiver<Position>,
     snapshots: Option<Arc<Snapshots>>,
     index: Option<Arc<StreamIndex>>,
     digest: watch::Sender<Option<StateDigest>>,
+    /// Up to where anything may be told to anybody.
+    released: watch::Receiver<Position>,
+    /// Answers that wait for the stream.
+    held: Arc<AtomicUsize>,
     /// Each question about the past holds a whole state in memory.
     past: Arc<Semaphore>,
 }
@@ -200,7 +236,7 @@ impl WriterHandle {
 }
 
 impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
-    /// Starts the writer's thread on a replayed machine.
+    /// Starts the writer's thread on a replayed machine, with local durability.
     ///
     /// # Errors
     /// The operating system gives no thread, or the log ends in the middle of a
@@ -212,10 +248,20 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
         clock: Arc<Clock>,
         limits: Limits,
     ) -> std::io::Result<(Self, WriterHandle)> {
-        Self::start_with(number, log, machine, clock, limits, Kept::default())
+        let started = Self::start_with(
+            number,
+            log,
+            machine,
+            clock,
+            limits,
+            Kept::default(),
+            Durability::Local,
+        );
+        started.map(|(partition, writer, _)| (partition, writer))
     }
 
-    /// As [`Self::start`], with what is kept beside the log.
+    /// As [`Self::start`], with what is kept beside the log. Answers are held
+    /// in the third part, which must be run.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -226,7 +272,8 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
         clock: Arc<Clock>,
         limits: Limits,
         kept: Kept,
-    ) -> std::io::Result<(Self, WriterHandle)> {
+        durability: Durability,
+    ) -> std::io::Result<(Self, WriterHandle, Holding<D>)> {
         if let [first, .., last] | [first @ last] = machine.unfinished() {
             return Err(std::io::Error::other(format!(
                 "the log ends in the middle of a command: positions {} to {} want {} more \
@@ -234,11 +281,18 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
                 first.position, last.position, last.unit_remaining
             )));
         }
+        let release::Parts {
+            gate,
+            holding,
+            released,
+            held,
+        } = release::parts(durability, log.watch());
         let (requests, request_queue) = mpsc::channel(limits.queue);
         let (reactions, reaction_queue) = mpsc::channel(limits.queue);
         let inner = Arc::new(Inner {
             number,
-            durable: log.watch(),
+            released,
+            held,
             log,
             machine: RwLock::new(machine),
             clock,
@@ -255,13 +309,14 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
             Arc::clone(&inner),
             request_queue,
             reaction_queue,
+            gate,
             stop.clone(),
         );
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::Builder::new()
             .name(format!("{}-{number}-writer", D::SERVICE))
             .spawn(move || writer.run(&runtime))?;
-        Ok((Self { inner }, WriterHandle { stop, thread }))
+        Ok((Self { inner }, WriterHandle { stop, thread }, holding))
     }
 }
 
@@ -289,7 +344,22 @@ impl<D: Domain> Partition<D> {
             + (inner.reactions.max_capacity() - inner.reactions.capacity())
     }
 
-    /// Decides a command, and answers once what it made is durable.
+    /// Up to where records may be told to anybody: the last durable position,
+    /// and where answers wait for the stream too, what that has acknowledged.
+    /// It goes back where the stream turns out to have lost its end.
+    #[must_use]
+    pub fn released(&self) -> watch::Receiver<Position> {
+        self.inner.released.clone()
+    }
+
+    /// Answers that wait for the stream to acknowledge their records.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.inner.held.load(Ordering::Relaxed)
+    }
+
+    /// Decides a command, and answers once what it made is durable: on the
+    /// disk, and with [`Durability::Replicated`] in the stream as well.
     ///
     /// # Errors
     /// See [`SubmitError`].
@@ -298,6 +368,13 @@ impl<D: Domain> Partition<D> {
         command: D::Command,
         meta: RequestMeta,
     ) -> Result<Committed<D::Event>, SubmitError<D::Rejection>> {
+        let waiting = self.held();
+        if waiting >= self.inner.limits.queue {
+            return Err(SubmitError::ReplicaBehind {
+                partition: self.inner.number,
+                waiting,
+            });
+        }
         let (reply, answer) = oneshot::channel();
         let work = Work::Request {
             command,
@@ -359,8 +436,8 @@ impl<D: Domain> Partition<D> {
     }
 
     /// Reads the state once it has reached `min_position`, and answers when
-    /// what was seen is durable: nobody sees a fact that a crash could take
-    /// back.
+    /// what was seen is durable: nobody sees a fact that a crash (with
+    /// [`Durability::Replicated`]: the loss of the disk) could take back.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -369,12 +446,12 @@ impl<D: Domain> Partition<D> {
         min_position: Position,
         look: impl FnOnce(&Machine<D>) -> R,
     ) -> Result<(R, Position), QueryError> {
-        self.wait_durable(min_position).await?;
+        self.wait_released(min_position).await?;
         let (result, seen) = {
             let machine = self.inner.machine.read();
             (look(&machine), machine.position())
         };
-        self.wait_durable(seen).await?;
+        self.wait_released(seen).await?;
         Ok((result, seen))
     }
 
@@ -396,10 +473,11 @@ impl<D: Domain> Partition<D> {
         look: impl FnOnce(&Machine<D>, Timestamp) -> R + Send + 'static,
     ) -> Result<(R, Position), QueryError> {
         let last = self.inner.log.last_position();
-        if let AsOf::Position(wanted) = moment
-            && wanted > last
-        {
-            return Err(QueryError::NotRecorded { wanted, last });
+        if let AsOf::Position(wanted) = moment {
+            if wanted > last {
+                return Err(QueryError::NotRecorded { wanted, last });
+            }
+            self.wait_released(wanted).await?;
         }
         let waiting = Arc::clone(&self.inner.past).acquire_owned();
         let permit = tokio::time::timeout(self.inner.limits.query_wait, waiting)
@@ -410,31 +488,39 @@ impl<D: Domain> Partition<D> {
         // Cancelled when the caller has gone and this future is dropped.
         let gone = tokio_util::sync::CancellationToken::new();
         let _guard = gone.clone().drop_guard();
-        tokio::task::spawn_blocking(move || {
+        let (result, seen) = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let snapshots = inner.snapshots.as_deref();
             let give_up = || gone.is_cancelled();
             let machine = past::past(&*inner.log, inner.number, moment, snapshots, give_up)?;
             let result = look(&machine, machine.last_recorded());
-            Ok((result, machine.position()))
+            Ok::<_, QueryError>((result, machine.position()))
         })
         .await
-        .map_err(|_| QueryError::Stopped)?
+        .map_err(|_| QueryError::Stopped)??;
+        self.wait_released(seen).await?;
+        Ok((result, seen))
     }
 
-    async fn wait_durable(&self, wanted: Position) -> Result<(), QueryError> {
-        let mut durable = self.inner.durable.clone();
-        if *durable.borrow() >= wanted {
+    async fn wait_released(&self, wanted: Position) -> Result<(), QueryError> {
+        let mut released = self.inner.released.clone();
+        if *released.borrow() >= wanted {
             return Ok(());
         }
-        let reached = durable.wait_for(|position| *position >= wanted);
+        let reached = released.wait_for(|position| *position >= wanted);
         match tokio::time::timeout(self.inner.limits.query_wait, reached).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(QueryError::Stopped),
-            Err(_) => Err(QueryError::NotYet {
-                wanted,
-                actual: self.inner.log.last_position(),
-            }),
+            Err(_) => {
+                let actual = self.inner.log.last_position();
+                if actual < wanted {
+                    return Err(QueryError::NotYet { wanted, actual });
+                }
+                Err(QueryError::NotReplicated {
+                    wanted,
+                    acknowledged: *self.inner.released.borrow(),
+                })
+            }
         }
     }
 

@@ -1,19 +1,29 @@
 //! Takes other services' events in: from the position that this service's own
 //! log vouches for, in order, without acknowledgements, and a command's events
 //! only once all of them are there.
+//!
+//! A hole in a source's stream is filled from the source's log (`source_log`);
+//! a source that tells another history than before is not followed (`watch`).
 
-use std::time::Duration;
+mod intake;
+mod source_log;
+mod watch;
 
-use bus::{Bus, BusError, Message, StreamName};
-use decider::{Domain, Position, Service, Source};
-use proto::{
-    AnyEvent,
-    record::Raw,
-    unit::{Taken, UnitBroken, Units},
+use std::{sync::Arc, time::Duration};
+
+use bus::{Bus, BusError, Message, StreamName, Subscription};
+use decider::{Domain, Position, Service};
+use proto::{AnyEvent, unit::UnitBroken};
+use tokio::time::Instant;
+
+use crate::{
+    history::{EVERY, Notes, SeenFile},
+    http::Readiness,
+    partition::Partition,
 };
-use tracing_opentelemetry::OpenTelemetrySpanExt;
-
-use crate::{partition::Partition, telemetry};
+use intake::Intake;
+use source_log::SourceLog;
+use watch::{Verdict, Watch};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReactorError {
@@ -24,15 +34,38 @@ pub enum ReactorError {
         #[source]
         source: proto::record::RecordError,
     },
-    #[error(
-        "stream {stream} cannot be followed: {source}. Facts are missing there; the service that \
-         owns it fills its stream from its log when it starts"
-    )]
+    #[error("stream {stream} cannot be followed: {source}")]
     Stream {
         stream: String,
         #[source]
         source: BusError,
     },
+    #[error(
+        "stream {stream} has no messages {from} to {to}, but later ones. The log of the service \
+         that owns it has them: give its gRPC address as sources.{service} in this service's \
+         configuration, so that they are read from there"
+    )]
+    Hole {
+        stream: String,
+        service: Service,
+        from: u64,
+        to: u64,
+    },
+    #[error(
+        "stream {stream} has no messages {from} to {to}, and the log at {address} does not fit to \
+         the stream at position {position}: {why}. Nothing was taken in from there. Compare both \
+         with `baogong audit reconcile`"
+    )]
+    OtherLog {
+        stream: String,
+        from: u64,
+        to: u64,
+        address: String,
+        position: u64,
+        why: &'static str,
+    },
+    #[error("sources.{service} = {address} is no address of a gRPC server")]
+    Address { service: Service, address: String },
     #[error("message {sequence} of stream {stream} says position {position}")]
     Position {
         stream: String,
@@ -50,150 +83,201 @@ pub enum ReactorError {
 /// How long to wait before a broken subscription is made anew.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(500);
 
+/// Where a source is, and where it is noted how far it was seen.
+pub struct SourceOptions {
+    pub service: Service,
+    /// Of its gRPC server; what its stream has lost is read there.
+    pub address: Option<String>,
+    pub seen: Arc<SeenFile>,
+    pub readiness: Readiness,
+}
+
+/// How following ended for now.
+enum Paused {
+    /// The partition takes nothing any more.
+    Stopped,
+    /// To be begun anew after a moment.
+    Again,
+}
+
 /// Follows one source until the partition stops.
 ///
 /// # Errors
-/// A message of the source is no record that this version can read: going on
-/// would lose a fact.
+/// A message of the source is no record that this version can read, or is
+/// missing and cannot be had: going on would lose a fact.
 pub async fn follow<D: Domain<Foreign = AnyEvent>>(
     partition: Partition<D>,
     bus: Bus,
-    source: Service,
+    source: SourceOptions,
 ) -> Result<(), ReactorError> {
-    let stream = StreamName {
-        service: source.name().to_owned(),
-        partition: partition.number(),
+    let stream = StreamName::new(source.service.name(), partition.number());
+    let log = source
+        .address
+        .map(|address| SourceLog::at(source.service, partition.number(), address))
+        .transpose()?;
+    let watch = Watch::new(
+        D::SERVICE,
+        source.service,
+        stream.clone(),
+        bus.clone(),
+        Notes::new(&bus),
+        source.seen,
+        source.readiness,
+    );
+    let mut follower = Follower {
+        partition,
+        bus,
+        service: source.service,
+        stream,
+        log,
+        watch,
     };
     loop {
-        let next = partition.cursor(source).next();
-        let mut subscription = bus.subscribe(stream.clone(), next.0);
-        let mut intake = Intake::new(&partition, source, &stream);
-        let error = loop {
-            match subscription.next().await {
-                Ok(messages) => {
-                    for message in messages {
-                        if !intake.take(message).await? {
-                            return Ok(());
-                        }
-                    }
-                }
-                Err(error) if error.is_transient() => break error,
-                Err(source) => {
-                    return Err(ReactorError::Stream {
-                        stream: stream.to_string(),
-                        source,
-                    });
-                }
-            }
-        };
-        warn(&stream, &error);
+        if let Paused::Stopped = follower.session().await? {
+            return Ok(());
+        }
         // What is queued must be taken in before the cursor is read again.
         tokio::time::sleep(RESUBSCRIBE_AFTER).await;
     }
 }
 
-fn warn(stream: &StreamName, error: &BusError) {
-    tracing::warn!(%stream, %error, "the subscription broke; subscribing again");
+struct Follower<D: Domain> {
+    partition: Partition<D>,
+    bus: Bus,
+    service: Service,
+    stream: StreamName,
+    log: Option<SourceLog>,
+    watch: Watch,
 }
 
-/// Takes messages in, unit by unit: what a command recorded is acted upon only
-/// when all of it is there.
-struct Intake<'a, D: Domain> {
-    partition: &'a Partition<D>,
-    source: Service,
-    stream: &'a StreamName,
-    units: Units,
-}
-
-impl<'a, D: Domain<Foreign = AnyEvent>> Intake<'a, D> {
-    fn new(partition: &'a Partition<D>, source: Service, stream: &'a StreamName) -> Self {
-        Self {
-            partition,
-            source,
-            stream,
-            units: Units::default(),
+impl<D: Domain<Foreign = AnyEvent>> Follower<D> {
+    /// Follows the stream until something breaks.
+    async fn session(&mut self) -> Result<Paused, ReactorError> {
+        let cursor = self.partition.cursor(self.service);
+        match self.watch.check(cursor).await {
+            Ok(Verdict::Same) => {}
+            Ok(Verdict::Wait) => return Ok(Paused::Again),
+            Err(error) => return self.broken(error),
         }
-    }
-
-    /// Says whether the partition still takes anything.
-    async fn take(&mut self, message: Message) -> Result<bool, ReactorError> {
-        let raw =
-            proto::record::decode(&message.payload).map_err(|source| ReactorError::Record {
-                stream: self.stream.to_string(),
-                sequence: message.sequence,
-                source,
-            })?;
-        if raw.position.0 != message.sequence {
-            return Err(ReactorError::Position {
-                stream: self.stream.to_string(),
-                sequence: message.sequence,
-                position: raw.position,
-            });
-        }
-        let taken = self.units.take(raw).map_err(|source| ReactorError::Unit {
-            stream: self.stream.to_string(),
-            source,
-        })?;
-        let records = match taken {
-            Taken::Open => return Ok(true),
-            Taken::Whole(records) => records,
-            Taken::Void { note, torso } => {
-                tracing::warn!(
-                    stream = %self.stream, position = %note.position, records = torso.len(),
-                    "a command of the source is void, since its end was lost; passing it over"
-                );
-                // Nothing is concluded from the note, and the cursor is behind
-                // it: so it is behind the torso.
-                vec![*note]
-            }
-        };
-        for raw in records {
-            if !self.take_in(raw).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    async fn take_in(&self, raw: Raw) -> Result<bool, ReactorError> {
-        let position = raw.position;
-        let event = AnyEvent::decode(self.source, &raw.event.type_name, &raw.event.data).map_err(
-            |source| ReactorError::Record {
-                stream: self.stream.to_string(),
-                sequence: position.0,
-                source: proto::record::RecordError::Event {
-                    position: position.0,
-                    source,
+        let mut subscription = self.bus.subscribe(self.stream.clone(), cursor.next().0);
+        let partition = self.partition.clone();
+        let stream = self.stream.clone();
+        let mut intake = Intake::new(&partition, self.service, &stream);
+        let mut written = Instant::now();
+        loop {
+            match tokio::time::timeout(EVERY, subscription.next()).await {
+                Ok(Ok(messages)) => {
+                    for message in messages {
+                        self.watch.saw(&message);
+                        if !intake.take(message).await? {
+                            return Ok(Paused::Stopped);
+                        }
+                    }
+                }
+                Ok(Err(BusError::Gap { expected, got })) => {
+                    match self.fill(expected, got, &mut intake).await? {
+                        Some(filled) => subscription = filled,
+                        None => return Ok(Paused::Again),
+                    }
+                }
+                Ok(Err(error)) => return self.broken(error),
+                Err(_idle) => match self.watch.is_behind(subscription.position()).await {
+                    Ok(false) => {}
+                    Ok(true) => return Ok(Paused::Again),
+                    Err(error) => return self.broken(error),
                 },
-            },
-        )?;
-        let source = Source {
-            service: self.source,
-            partition: self.partition.number(),
-            position,
-        };
-        let type_name = raw.event.type_name.clone();
-        let traceparent = self.traceparent(&raw, D::SERVICE);
-        let taken = self
-            .partition
-            .take_in(source, raw.map(|_| event), type_name, traceparent)
-            .await;
-        Ok(taken.is_ok())
+            }
+            if written.elapsed() >= EVERY {
+                self.watch.write().await;
+                written = Instant::now();
+            }
+        }
     }
 
-    fn traceparent(&self, raw: &Raw, service: Service) -> String {
-        if !telemetry::exporting() {
-            return raw.traceparent.clone();
+    fn broken(&self, error: BusError) -> Result<Paused, ReactorError> {
+        if error.is_transient() {
+            tracing::warn!(
+                stream = %self.stream, %error,
+                "the subscription broke; subscribing again"
+            );
+            return Ok(Paused::Again);
         }
-        let span = tracing::info_span!(
-            "react",
-            otel.name = %format!("{service} react {}", raw.event.short_name()),
-            otel.kind = "consumer",
-            messaging.system = "nats",
-            messaging.destination.name = %self.stream,
-            messaging.message.id = %raw.event_id,
-        );
-        let _ = span.set_parent(telemetry::context_of(&raw.traceparent));
-        telemetry::traceparent(&span)
+        Err(ReactorError::Stream {
+            stream: self.stream.to_string(),
+            source: error,
+        })
+    }
+
+    /// Takes in from the source's log what its stream lacks before message
+    /// `got`; gives the subscription that goes on there, `None` where the
+    /// source cannot be asked now.
+    async fn fill(
+        &mut self,
+        expected: u64,
+        got: u64,
+        intake: &mut Intake<'_, D>,
+    ) -> Result<Option<Subscription>, ReactorError> {
+        let Some(log) = &self.log else {
+            return Err(ReactorError::Hole {
+                stream: self.stream.to_string(),
+                service: self.service,
+                from: expected,
+                to: got - 1,
+            });
+        };
+        let hole = source_log::Hole {
+            bus: &self.bus,
+            stream: &self.stream,
+            from: expected,
+            got,
+        };
+        let mut next = expected;
+        let filled = async {
+            log.check_joins(&hole).await?;
+            while next < got {
+                for bytes in log.read(next, got - next).await? {
+                    let message = Message {
+                        sequence: next,
+                        subject: String::new(),
+                        headers: Vec::new(),
+                        payload: bytes,
+                    };
+                    self.watch.saw(&message);
+                    if !intake.take(message).await? {
+                        return Ok(false);
+                    }
+                    next += 1;
+                }
+            }
+            Ok(true)
+        }
+        .await;
+        if next > expected {
+            metrics::counter!(
+                "baogong_gap_records_total",
+                "service" => D::SERVICE.name(), "source" => self.service.name()
+            )
+            .increment(next - expected);
+        }
+        match filled {
+            // The partition has stopped, which the next session finds.
+            Ok(false) => Ok(None),
+            Ok(true) => {
+                tracing::warn!(
+                    stream = %self.stream, from = expected, to = got - 1, log = log.address(),
+                    "the stream lacks messages; they were read from the source's log"
+                );
+                Ok(Some(self.bus.subscribe(self.stream.clone(), got)))
+            }
+            Err(source_log::FillError::Away(why)) => {
+                tracing::warn!(
+                    stream = %self.stream, from = expected, to = got - 1, log = log.address(), why,
+                    "the stream lacks messages, and the source's log cannot be read now; trying \
+                     again"
+                );
+                Ok(None)
+            }
+            Err(source_log::FillError::Refused(error)) => Err(error),
+        }
     }
 }

@@ -81,6 +81,12 @@ pub fn submit<R: Rejected>(
         SubmitError::QueueFull { .. } => {
             retry(service, Code::ResourceExhausted, "QUEUE_FULL", message)
         }
+        SubmitError::ReplicaBehind { .. } => {
+            retry(service, Code::ResourceExhausted, "REPLICA_BEHIND", message)
+        }
+        SubmitError::NotReplicated { .. } => {
+            retry(service, Code::Unavailable, "NOT_REPLICATED", message)
+        }
         SubmitError::Stopped => retry(service, Code::Unavailable, "SHUTTING_DOWN", message),
         SubmitError::Unreadable(_) => {
             tracing::error!(%error, "a repeated request cannot be answered");
@@ -95,6 +101,9 @@ pub fn query(service: Service, error: &QueryError) -> Status {
     let message = error.to_string();
     match error {
         QueryError::NotYet { .. } => retry(service, Code::Unavailable, "NOT_YET", message),
+        QueryError::NotReplicated { .. } => {
+            retry(service, Code::Unavailable, "NOT_REPLICATED", message)
+        }
         QueryError::NotRecorded { .. } => {
             status(service, Code::OutOfRange, "POSITION_NOT_RECORDED", message)
         }

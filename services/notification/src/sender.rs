@@ -124,7 +124,7 @@ impl Sender {
     /// # Errors
     /// The event log cannot be read.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut recorded = self.partition.log().watch();
+        let mut recorded = self.partition.released();
         let mut sending = FuturesUnordered::new();
         let mut look = true;
         loop {
@@ -299,7 +299,11 @@ impl Sender {
         loop {
             match self.partition.submit(command.clone(), meta.clone()).await {
                 Ok(_) => return Writer::Running,
-                Err(SubmitError::QueueFull { .. }) => tokio::time::sleep(QUEUE_PAUSE).await,
+                Err(SubmitError::QueueFull { .. } | SubmitError::ReplicaBehind { .. }) => {
+                    tokio::time::sleep(QUEUE_PAUSE).await;
+                }
+                // Recorded; nobody waits for the answer.
+                Err(SubmitError::NotReplicated { .. }) => return Writer::Running,
                 Err(SubmitError::Stopped | SubmitError::Log(_)) => return Writer::Gone,
                 Err(SubmitError::Unreadable(error)) => {
                     tracing::error!(notification = send.notification_id, %error, "an outcome cannot be read again");

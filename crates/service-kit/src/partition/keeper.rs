@@ -87,7 +87,7 @@ async fn take<D: Domain>(
     })
     .await??;
     // A crash must not take back what the snapshot holds.
-    partition.wait_durable(taken.position()).await?;
+    partition.wait_released(taken.position()).await?;
     let (position, bytes) = (taken.position(), taken.bytes());
     let digest = taken.state_digest();
     let (inner, snapshots) = (Arc::clone(&partition.inner), Arc::clone(snapshots));

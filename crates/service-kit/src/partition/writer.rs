@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Committed, Inner, Reply, SubmitError, Work, WriterError,
     machine::{Decision, Machine, RUNTIME_PREFIX, Refusal, Step},
+    release::{Answers, Gate},
 };
 
 /// Longest sleep while no timer is set.
@@ -24,6 +25,7 @@ pub(super) struct Writer<D: Domain> {
     inner: Arc<Inner<D>>,
     requests: mpsc::Receiver<Work<D>>,
     reactions: mpsc::Receiver<Work<D>>,
+    gate: Gate<D>,
     stop: CancellationToken,
     /// Nothing due is tried before this time: a timer command that changes
     /// nothing must not keep the loop busy.
@@ -83,12 +85,14 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
         inner: Arc<Inner<D>>,
         requests: mpsc::Receiver<Work<D>>,
         reactions: mpsc::Receiver<Work<D>>,
+        gate: Gate<D>,
         stop: CancellationToken,
     ) -> Self {
         Self {
             inner,
             requests,
             reactions,
+            gate,
             stop,
             timers_rest_until: Timestamp(i64::MIN),
         }
@@ -308,17 +312,20 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
             metrics::histogram!("baogong_group_records", &labels).record(records as f64);
             metrics::counter!("baogong_records_total", &labels).increment(records as u64);
         }
-        for (reply, answer) in waiting {
-            let answer = match answer {
-                Answer::Made(committed) => Ok(committed),
-                Answer::Repeated { first, count } => self.read_again(first, count),
-                Answer::Refused(refusal) => Err(refusal.into()),
-            };
-            let _ = reply.send(answer);
-        }
-        for (reply, answer) in clock {
-            let _ = reply.send(answer);
-        }
+        let requests = waiting
+            .into_iter()
+            .map(|(reply, answer)| {
+                let outcome = match answer {
+                    Answer::Made(committed) => Ok(committed),
+                    Answer::Repeated { first, count } => self.read_again(first, count),
+                    Answer::Refused(refusal) => Err(refusal.into()),
+                };
+                (reply, outcome)
+            })
+            .collect();
+        // A refusal or a repeated answer may rest on anything before it.
+        let rests_on = self.inner.log.last_position();
+        self.gate.release(rests_on, Answers { requests, clock });
         Ok(())
     }
 

@@ -169,7 +169,18 @@ pub fn start_machine(
     let log: Arc<dyn EventLog> = Arc::clone(log) as Arc<dyn EventLog>;
     let start = START.max(machine.last_recorded());
     let clock = Clock::test(start.max(machine.test_clock().unwrap_or(START)));
-    Partition::start_with(0, log, machine, Arc::new(clock), limits(queue), kept).expect("a thread")
+    let durability = service_kit::partition::Durability::Local;
+    let (partition, writer, _) = Partition::start_with(
+        0,
+        log,
+        machine,
+        Arc::new(clock),
+        limits(queue),
+        kept,
+        durability,
+    )
+    .expect("a thread");
+    (partition, writer)
 }
 
 pub fn limits(queue: usize) -> Limits {
