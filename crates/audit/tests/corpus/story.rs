@@ -9,7 +9,7 @@ use notification_domain::{self as notification, Note, Notifications, Target};
 use order_domain::{self as order, Intake, Orders};
 use proto::{
     OrderEvent,
-    inventory::v1::Category,
+    inventory::v1::{Category, SpoilCause},
     logistics::v1::ExceptionCode,
     notification::v1::ChannelKind,
     order::v1::Offer,
@@ -140,7 +140,8 @@ fn stock(town: &mut Town) {
     let spoil = inventory::SpoilStock {
         lot_id: "lot-1".into(),
         quantity: Units(2),
-        reason: "sacks torn in the depot".into(),
+        cause: SpoilCause::Damaged,
+        note: "sacks torn in the depot".into(),
     };
     town.ask::<Stock>(keeper(), C::SpoilStock(spoil));
     // The third lot expires.
