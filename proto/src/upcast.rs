@@ -14,11 +14,13 @@
 //! and no allocation. What cannot be read as the former form is passed on as
 //! it is, so that decoding it names the fault.
 
+pub mod stock_spoiled;
+
 use std::borrow::Cow;
 
 /// Types with more than one form, and how many: those that `events.rs` has
 /// with today's among them; of others, former forms only.
-pub const FORMS: &[(&str, u32)] = &[];
+pub const FORMS: &[(&str, u32)] = &[(stock_spoiled::TYPE, 2)];
 
 /// No event needs more steps; a step that leads back to where it began must
 /// not hang a service.
@@ -36,8 +38,11 @@ pub fn forms(type_name: &str) -> u32 {
 
 /// In which form an event is written.
 #[must_use]
-pub fn form(_type_name: &str, _data: &[u8]) -> u32 {
-    1
+pub fn form(type_name: &str, data: &[u8]) -> u32 {
+    match type_name {
+        stock_spoiled::TYPE => stock_spoiled::form(data),
+        _ => 1,
+    }
 }
 
 /// The event as it would be written today.
@@ -47,8 +52,11 @@ pub fn to_today<'a>(type_name: &'a str, data: &'a [u8]) -> (&'a str, Cow<'a, [u8
 }
 
 /// From a former form to the next; none where it is today's.
-fn step(_type_name: &str, _data: &[u8]) -> Option<Form> {
-    None
+fn step(type_name: &str, data: &[u8]) -> Option<Form> {
+    match type_name {
+        stock_spoiled::TYPE => stock_spoiled::from_first(data),
+        _ => None,
+    }
 }
 
 fn to_last<'a>(

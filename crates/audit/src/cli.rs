@@ -2,16 +2,18 @@
 //! progress to stderr.
 
 use std::{
+    fs::{self, File},
     io::{self, Write},
     path::PathBuf,
 };
 
 use anyhow::Context as _;
+use decider::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    error::AuditError, history::History, load::load_with, print, progress::Terminal, reconcile,
-    replay, source::Source, streams::Streams, verify,
+    epcis, error::AuditError, history::History, load::load_with, print, progress::Terminal,
+    reconcile, replay, source::Source, streams::Streams, verify,
 };
 
 /// Whether everything that was checked holds; for `replay`, whether it ran.
@@ -45,6 +47,9 @@ pub enum AuditCommand {
     Verify(VerifyArgs),
     /// Check the invariants across the services, and each log against its stream.
     Reconcile(ReconcileArgs),
+    /// Write the deliveries as an EPCIS 2.0 JSON-LD document; docs/EPCIS.md
+    /// says what becomes of what.
+    ExportEpcis(EpcisArgs),
 }
 
 /// Where the logs are.
@@ -117,6 +122,87 @@ pub struct ReconcileArgs {
     pub json: bool,
 }
 
+#[derive(Debug, Clone, clap::Args)]
+pub struct EpcisArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Only this order's, with the lots that it was served from.
+    #[arg(long, value_name = "ORDER ID", conflicts_with_all = ["from", "to"])]
+    pub order: Option<String>,
+    /// Only of records made at this moment or later, RFC 3339:
+    /// 2022-09-02T00:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub from: Option<Timestamp>,
+    /// Only of records made before this moment.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub to: Option<Timestamp>,
+    /// File to write; it must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// What the names of bags, lots, places and orders begin with: an address
+    /// of yours, so that nobody else gives the same names.
+    #[arg(long, value_name = "URL", default_value = epcis::DEFAULT_BASE)]
+    pub base: epcis::IdBase,
+    /// Offset of the places' local time from UTC.
+    #[arg(
+        long,
+        value_name = "OFFSET",
+        default_value = "+08:00",
+        allow_hyphen_values = true
+    )]
+    pub offset: epcis::UtcOffset,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let instant: Result<jiff::Timestamp, _> = text.parse();
+    instant
+        .map(|instant| Timestamp(instant.as_millisecond()))
+        .map_err(|error| format!("it reads 2022-09-02T00:00:00Z: {error}"))
+}
+
+impl EpcisArgs {
+    fn options(&self) -> epcis::EpcisOptions {
+        epcis::EpcisOptions {
+            selection: match (&self.order, self.from, self.to) {
+                (Some(order_id), ..) => epcis::Selection::Order(order_id.clone()),
+                (None, None, None) => epcis::Selection::All,
+                (None, from, to) => epcis::Selection::Recorded { from, to },
+            },
+            base: self.base.clone(),
+            offset: self.offset.clone(),
+        }
+    }
+}
+
+async fn export_epcis(args: &EpcisArgs) -> anyhow::Result<Verdict> {
+    let path = args.out.display();
+    let mut file = File::create_new(&args.out)
+        .with_context(|| format!("{path} cannot be made; name a file that is not there yet"))?;
+    let written = async {
+        let history = read(&args.source.source()?).await?;
+        let document = epcis::export(&history, &args.options())?;
+        file.write_all(document.to_text().as_bytes())
+            .with_context(|| format!("{path} cannot be written"))?;
+        anyhow::Ok(document)
+    };
+    let document = match written.await {
+        Ok(document) => document,
+        Err(error) => {
+            // Made a moment ago, and worth nothing.
+            let _ = fs::remove_file(&args.out);
+            return Err(error);
+        }
+    };
+    print(false, &(), || {
+        format!(
+            "{} EPCIS events, {} of them corrections, in {path}\n",
+            document.len(),
+            document.corrections(),
+        )
+    })?;
+    Ok(Verdict::Holds)
+}
+
 /// Carries out one command and prints its report.
 ///
 /// # Errors
@@ -129,6 +215,7 @@ pub async fn run(command: AuditCommand) -> anyhow::Result<Verdict> {
             print(args.json, &replay, || replay.table(args.width))?;
             Ok(Verdict::Holds)
         }
+        AuditCommand::ExportEpcis(args) => export_epcis(&args).await,
         AuditCommand::Verify(args) => {
             let history = read(&args.source.source()?).await?;
             let report = verify::verify(&history);

@@ -13,6 +13,7 @@
 mod causal;
 mod check;
 mod cli;
+pub mod epcis;
 mod error;
 mod event_json;
 mod facts;
@@ -29,7 +30,9 @@ mod table;
 mod time;
 mod verify;
 
-pub use cli::{AuditCommand, ReconcileArgs, ReplayArgs, SourceArgs, Verdict, VerifyArgs, run};
+pub use cli::{
+    AuditCommand, EpcisArgs, ReconcileArgs, ReplayArgs, SourceArgs, Verdict, VerifyArgs, run,
+};
 pub use error::AuditError;
 pub use event_json::Part;
 pub use history::{Damage, Entry, History, Log, LogName};

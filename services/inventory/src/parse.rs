@@ -5,9 +5,12 @@ use inventory_domain::{
     Command, DefineProduct, DispatchOrders, Grams, LOT_UNITS_MAX, ORDERS_MAX, PickOrders,
     ReceiveLot, SpoilStock, UNIT_WEIGHT_MAX, Units,
 };
-use proto::inventory::v1::{
-    DefineProductRequest, DemandState, DispatchOrdersRequest, PickOrdersRequest, ReceiveLotRequest,
-    SpoilStockRequest,
+use proto::{
+    inventory::v1::{
+        DefineProductRequest, DemandState, DispatchOrdersRequest, PickOrdersRequest,
+        ReceiveLotRequest, SpoilCause, SpoilStockRequest,
+    },
+    upcast::stock_spoiled,
 };
 use service_kit::fields::Fields;
 use tonic::Status;
@@ -43,10 +46,19 @@ pub fn receive_lot(request: &ReceiveLotRequest) -> Result<Command, Status> {
 
 pub fn spoil_stock(request: &SpoilStockRequest) -> Result<Command, Status> {
     let mut fields = Fields::new();
+    let given: Option<SpoilCause> = fields.optional_choice("cause", request.cause);
+    let says_enough = given.is_some_and(|cause| cause != SpoilCause::Other);
+    let reason = fields.text("reason", &request.reason, usize::from(!says_enough)..=200);
+    // A caller that knows no causes may name one in its text.
+    let (cause, note) = match given {
+        Some(cause) => (cause, reason),
+        None => stock_spoiled::cause_of(&reason),
+    };
     let command = SpoilStock {
         lot_id: fields.code("lot_id", &request.lot_id),
         quantity: quantity(&mut fields, request.quantity_units),
-        reason: fields.text("reason", &request.reason, 1..=200),
+        cause,
+        note,
     };
     fields.finish(SERVICE)?;
     Ok(Command::SpoilStock(command))

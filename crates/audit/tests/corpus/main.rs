@@ -52,7 +52,13 @@ fn every_type_of_event_has_a_record_of_each_form() {
 fn every_record_is_read_as_it_was() {
     for (name, Sample { bytes, golden }) in Corpus::read().samples {
         let json = corpus::to_json(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(json, golden, "{name} is read differently");
+        assert_eq!(
+            json,
+            golden,
+            "{name} is read differently. If an upcast of it was added on purpose, delete its .json \
+             and\n  {}",
+            write::COMMAND
+        );
         let raw = record::decode(&bytes).expect("read a line above");
         let form = upcast::form(&raw.event.type_name, &raw.event.data);
         assert_eq!(format!("{}.{form}", raw.event.type_name), name);

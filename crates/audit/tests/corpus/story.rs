@@ -9,7 +9,7 @@ use notification_domain::{self as notification, Note, Notifications, Target};
 use order_domain::{self as order, Intake, Orders};
 use proto::{
     OrderEvent,
-    inventory::v1::Category,
+    inventory::v1::{Category, SpoilCause},
     logistics::v1::ExceptionCode,
     notification::v1::ChannelKind,
     order::v1::Offer,
@@ -28,13 +28,14 @@ pub fn day() -> Town {
     stock(&mut town);
     roster(&mut town);
     let group = group_buys(&mut town);
+    let released = phone(&mut town, 7, &[("rice", 1)]);
     let hard = phone(&mut town, 4, &[("rice", 2), ("oil", 1)]);
     let short = phone(&mut town, 5, &[("oil", 20), ("rice", 1)]);
     phone(&mut town, 6, &[("milk", 1)]);
-    let released = phone(&mut town, 7, &[("rice", 1)]);
     let recalled = phone(&mut town, 8, &[("rice", 1)]);
     let refused = phone(&mut town, 9, &[("rice", 1)]);
     let late = phone(&mut town, 10, &[("rice", 1)]);
+    pick(&mut town, std::slice::from_ref(&released));
     cancel(&mut town, 7, &released);
     town.ask::<Stock>(operator(), inventory::Command::CloseProcurement);
     town.wait_minutes(1);
@@ -140,7 +141,8 @@ fn stock(town: &mut Town) {
     let spoil = inventory::SpoilStock {
         lot_id: "lot-1".into(),
         quantity: Units(2),
-        reason: "sacks torn in the depot".into(),
+        cause: SpoilCause::Damaged,
+        note: "sacks torn in the depot".into(),
     };
     town.ask::<Stock>(keeper(), C::SpoilStock(spoil));
     // The third lot expires.
@@ -242,19 +244,24 @@ fn cancel(town: &mut Town, n: u32, order_id: &str) {
     town.ask::<Orders>(resident(&household(n)), cancel_command(order_id));
 }
 
-fn dispatch(town: &mut Town, orders: &[String]) {
-    let keeper = || Actor::new(Role::Keeper, "k-1");
+fn pick(town: &mut Town, orders: &[String]) {
     let pick = inventory::PickOrders {
         order_ids: orders.to_vec(),
     };
-    town.ask::<Stock>(keeper(), inventory::Command::PickOrders(pick));
+    let keeper = Actor::new(Role::Keeper, "k-1");
+    town.ask::<Stock>(keeper, inventory::Command::PickOrders(pick));
+}
+
+fn dispatch(town: &mut Town, orders: &[String]) {
+    pick(town, orders);
     let dispatch = inventory::DispatchOrders {
         order_ids: orders.to_vec(),
         load_id: "load-1".into(),
         checkpoint_id: GATE.into(),
         custodian_id: CARRIER.into(),
     };
-    town.ask::<Stock>(keeper(), inventory::Command::DispatchOrders(dispatch));
+    let keeper = Actor::new(Role::Keeper, "k-1");
+    town.ask::<Stock>(keeper, inventory::Command::DispatchOrders(dispatch));
 }
 
 /// `hard` has a damaged bag, of which there are more; `short` lacks one of

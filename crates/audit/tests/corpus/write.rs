@@ -9,6 +9,7 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
+use audit::LogName;
 use bytes::Bytes;
 
 use crate::{
@@ -48,9 +49,14 @@ fn add_what_is_missing() {
             );
         }
     }
-    // A day with something new in it is a history of its own.
-    if !new.is_empty() {
-        let number = corpus::numbers().last().map_or(1, |last| last + 1);
+    // A day that went otherwise than the last one is a history of its own.
+    let last = corpus::numbers().last().copied().unwrap_or_default();
+    let known = |name: &LogName| {
+        let path = format!("histories/{last}/{}.hex", name.service);
+        lines(&corpus::directory().join(path))
+    };
+    if last == 0 || logs.iter().any(|(name, log)| known(name) != *log) {
+        let number = last + 1;
         let history = corpus::directory().join(format!("histories/{number}"));
         fs::create_dir_all(&history).expect("the corpus can be written");
         for (name, log) in &logs {

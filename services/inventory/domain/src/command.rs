@@ -3,7 +3,7 @@
 
 use decider::Timestamp;
 use proto::{
-    inventory::v1::Category,
+    inventory::v1::{Category, SpoilCause},
     types::v1::{Door, Line},
 };
 
@@ -56,7 +56,9 @@ pub struct ReceiveLot {
 pub struct SpoilStock {
     pub lot_id: String,
     pub quantity: Units,
-    pub reason: String,
+    pub cause: SpoilCause,
+    /// What was seen; may be empty.
+    pub note: String,
 }
 
 /// 1 to 50 orders: all or none.

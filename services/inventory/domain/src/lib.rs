@@ -45,7 +45,7 @@ pub use demand::Demand;
 pub use dispatch::{BAGS_MAX, COMMAND_BYTES_MAX, ORDERS_MAX};
 pub use intake::{OUT_OF_STOCK, PRODUCT_UNKNOWN};
 pub use ledger::Ledger;
-pub use lot::{EXPIRED, LOT_UNITS_MAX, Lot};
+pub use lot::{LOT_UNITS_MAX, Lot};
 pub use picking::BAG_WEIGHT_MAX;
 pub use procurement::{Need, Procurement};
 pub use product::{Product, UNIT_WEIGHT_MAX};

@@ -4,7 +4,7 @@
 use decider::{Area, Context, Revision, Timestamp};
 use proto::{
     InventoryEvent,
-    inventory::v1::{LotReceived, StockSpoiled},
+    inventory::v1::{LotReceived, SpoilCause, StockSpoiled},
     time::{from_proto, to_proto},
 };
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,6 @@ use crate::{
 
 /// The largest lot.
 pub const LOT_UNITS_MAX: Units = Units(10_000_000);
-
-/// Reason of [`StockSpoiled`] when a lot's time has come.
-pub const EXPIRED: &str = "EXPIRED";
 
 /// Where a lot without expiry stands in the order of expiry: last.
 const NEVER: Timestamp = Timestamp(i64::MAX);
@@ -118,15 +115,23 @@ pub(crate) fn spoil(
             reserved: lot.stock.reserved,
         });
     }
-    Ok(vec![spoiled_units(lot, wanted.quantity, &wanted.reason)])
+    let (quantity, cause) = (wanted.quantity, wanted.cause);
+    Ok(vec![spoiled_units(lot, quantity, cause, &wanted.note)])
 }
 
-pub(crate) fn spoiled_units(lot: &Lot, quantity: Units, reason: &str) -> InventoryEvent {
+pub(crate) fn spoiled_units(
+    lot: &Lot,
+    quantity: Units,
+    cause: SpoilCause,
+    note: &str,
+) -> InventoryEvent {
     StockSpoiled {
         lot_id: lot.lot_id.clone(),
         product_id: lot.product_id.clone(),
         quantity_units: quantity.0,
-        reason: reason.to_owned(),
+        cause: cause.into(),
+        note: note.to_owned(),
+        ..StockSpoiled::default()
     }
     .into()
 }

@@ -3,12 +3,12 @@
 //! of events grows large.
 
 use decider::{Context, Due, EventSet, Timestamp};
-use proto::InventoryEvent;
+use proto::{InventoryEvent, inventory::v1::SpoilCause};
 
 use crate::{
     command::Command,
     intake,
-    lot::{EXPIRED, spoiled_units},
+    lot::spoiled_units,
     queue::{Seq, Served},
     rejection::Rejection,
     replacement,
@@ -89,7 +89,8 @@ impl Work<'_> {
                 break;
             }
             if let Some(lot) = self.state.lots.get(lot_id) {
-                self.push(spoiled_units(lot, lot.stock.on_hand, EXPIRED));
+                let (units, cause) = (lot.stock.on_hand, SpoilCause::Expired);
+                self.push(spoiled_units(lot, units, cause, ""));
             }
         }
     }

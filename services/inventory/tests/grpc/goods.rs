@@ -4,7 +4,8 @@
 use proto::{
     InventoryEvent,
     inventory::v1::{
-        DemandState, GetDemandRequest, ListProductsRequest, Lot, Product, SpoilStockRequest,
+        DemandState, GetDemandRequest, ListProductsRequest, Lot, Product, SpoilCause,
+        SpoilStockRequest,
     },
 };
 
@@ -174,16 +175,17 @@ async fn spoiled_units_are_off_the_shelf_but_in_the_books() {
         lot_id: "L1".into(),
         quantity_units: 4,
         reason: "got wet".into(),
+        cause: SpoilCause::Damaged.into(),
     };
     let spoiled = store.client.spoil_stock(request).await;
     spoiled.expect("spoiled");
-    let reason = store
+    let why = store
         .recorded(|event| match event {
-            InventoryEvent::StockSpoiled(e) => Some(e.reason.clone()),
+            InventoryEvent::StockSpoiled(e) => Some((e.cause(), e.note.clone())),
             _ => None,
         })
         .await;
-    assert_eq!(reason, "got wet");
+    assert_eq!(why, (SpoilCause::Damaged, "got wet".into()));
     let lot = store.lot("L1").await;
     assert_eq!((lot.on_hand_units, lot.spoiled_units), (6, 4));
     assert_eq!(lot.revision, 2);

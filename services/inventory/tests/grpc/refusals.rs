@@ -5,7 +5,7 @@ use decider::spec::START;
 use proto::{
     inventory::v1::{
         DefineProductRequest, DispatchOrdersRequest, GetDemandRequest, GetLotRequest,
-        ReceiveLotRequest, SpoilStockRequest,
+        ReceiveLotRequest, SpoilCause, SpoilStockRequest,
     },
     time::to_proto,
 };
@@ -41,6 +41,7 @@ fn spoil(lot_id: &str, units: i64) -> SpoilStockRequest {
         lot_id: lot_id.into(),
         quantity_units: units,
         reason: "got wet".into(),
+        cause: 0,
     }
 }
 
@@ -104,6 +105,20 @@ async fn every_malformed_field_is_named() {
         ..spoil("L1", 1)
     };
     assert_eq!(fields(client.spoil_stock(no_reason).await), ["reason"]);
+    let other_without_words = SpoilStockRequest {
+        cause: SpoilCause::Other.into(),
+        reason: String::new(),
+        ..spoil("L1", 1)
+    };
+    assert_eq!(
+        fields(client.spoil_stock(other_without_words).await),
+        ["reason"]
+    );
+    let unknown_cause = SpoilStockRequest {
+        cause: 99,
+        ..spoil("L1", 1)
+    };
+    assert_eq!(fields(client.spoil_stock(unknown_cause).await), ["cause"]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use inventory_domain::{
 };
 use proto::{
     AnyEvent, InventoryEvent, LogisticsEvent, OrderEvent,
-    inventory::v1::{Allocation, Category, DemandState},
+    inventory::v1::{Allocation, Category, DemandState, SpoilCause},
     logistics::v1::{
         BagException, Custodian, CustodianKind, ExceptionCode, ParcelReceived, ParcelReturned,
         ParcelWithdrawn,
@@ -47,7 +47,8 @@ pub fn spoil(lot_id: &str, units: i64) -> Command {
     Command::SpoilStock(SpoilStock {
         lot_id: lot_id.into(),
         quantity: Units(units),
-        reason: "wet".into(),
+        cause: SpoilCause::Damaged,
+        note: "wet".into(),
     })
 }
 
