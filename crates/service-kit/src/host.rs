@@ -19,6 +19,7 @@ use tonic::{
     service::RoutesBuilder,
 };
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use transparency::{Origin, Policy, StateDigest};
 
 use crate::{
     admin::{Admin, Logs, PendingWork},
@@ -26,8 +27,11 @@ use crate::{
     clock::Clock,
     config::{ClockKind, Config},
     gauges, http as probes,
+    log_paths::LogPaths,
+    notary::{self, Started, proofs::Proofs},
     outbox::LogOutbox,
     partition::{Limits, Partition, WriterHandle, replay},
+    proof_service::ProofDesk,
     reactor,
     reconcile::reconcile,
     sealing::{KeyRing, MasterKey},
@@ -110,6 +114,8 @@ where
     let options = &config.service;
     let mut supervisor = Supervisor::new(Duration::from_millis(options.shutdown_grace_ms));
 
+    let policy = notary::policy(&config.transparency.policy_file)?;
+
     // The probes answer from the first moment, so that a slow replay is not
     // taken for a dead process.
     let http_listener = probes::bind(options.http_address, "the HTTP probes").await?;
@@ -125,6 +131,7 @@ where
         let bus = bus.clone();
         move || bus.is_connected()
     });
+    let log_paths = LogPaths::default();
     supervisor.spawn(
         "http",
         Stage::Relaying,
@@ -132,6 +139,7 @@ where
             http_listener,
             D::SERVICE,
             readiness.clone(),
+            log_paths.router(),
             supervisor.token(Stage::Relaying),
         ),
     );
@@ -141,8 +149,13 @@ where
         Sealing::Needed => Some(MasterKey::load(&config.sealing)?),
     };
 
-    let preparing = prepare::<D, A>(config, &bus, keys.clone(), code, &mut supervisor);
-    let (partitions, relayed, key_ring) = tokio::select! {
+    let preparing = prepare::<D, A>(config, &bus, keys.clone(), policy, code, &mut supervisor);
+    let Prepared {
+        partitions,
+        relayed,
+        proofs,
+        keys: key_ring,
+    } = tokio::select! {
         prepared = preparing => prepared?,
         () = shutdown.cancelled() => return supervisor.run(shutdown).await,
     };
@@ -163,6 +176,8 @@ where
         pending,
         ..
     } = builder;
+    log_paths.show(proofs.clone());
+    let query_wait = Duration::from_millis(options.query_wait_ms);
     let admin = Admin {
         partitions: partitions.clone(),
         relayed,
@@ -172,6 +187,7 @@ where
     let grpc_address = listener.local_addr()?;
     let server = Server {
         partitions,
+        desk: ProofDesk::new(D::SERVICE, proofs, query_wait),
         admin,
         routes,
         names,
@@ -192,17 +208,19 @@ where
     outcome
 }
 
-type Prepared<D> = (
-    Partitions<D>,
-    Vec<(u32, watch::Receiver<u64>)>,
-    Option<KeyRing>,
-);
+struct Prepared<D: Domain> {
+    partitions: Partitions<D>,
+    relayed: Vec<(u32, watch::Receiver<u64>)>,
+    proofs: BTreeMap<u32, Proofs>,
+    keys: Option<KeyRing>,
+}
 
 /// Opens, reconciles and replays every partition, and starts what moves it.
 async fn prepare<D, A>(
     config: &Config<A>,
     bus: &Bus,
     master: Option<MasterKey>,
+    policy: Option<Arc<Policy>>,
     code: RejectionCode<D::Rejection>,
     supervisor: &mut Supervisor,
 ) -> anyhow::Result<Prepared<D>>
@@ -212,8 +230,24 @@ where
     let digest_key = master.as_ref().map(|key| key.derive("request-digest"));
     let mut hosted = BTreeMap::new();
     let mut relayed = Vec::new();
+    let mut proofs = BTreeMap::new();
     for number in &config.service.partitions {
-        let (partition, writer) = open::<D, A>(config, bus, *number).await?;
+        let (partition, writer, notary) =
+            open::<D, A>(config, bus, policy.clone(), *number).await?;
+        let Started {
+            notary,
+            proofs: provable,
+            check,
+        } = notary;
+        proofs.insert(*number, provable);
+        // After the writer, so that it signs what that wrote last.
+        let notarising = supervisor.token(Stage::Relaying);
+        supervisor.spawn("notary", Stage::Relaying, async move {
+            Ok(notary.run(notarising).await?)
+        });
+        if let Some(check) = check {
+            supervisor.spawn_dropped("log check", Stage::Relaying, check.run());
+        }
         let stop_writer = writer.stop_token();
         let writing = supervisor.token(Stage::Writing);
         supervisor.spawn("writer", Stage::Writing, async move {
@@ -272,11 +306,12 @@ where
         }
     };
     let count = config.service.partition_count;
-    Ok((
-        Partitions::new(hosted, count, digest_key, code),
+    Ok(Prepared {
+        partitions: Partitions::new(hosted, count, digest_key, code),
         relayed,
+        proofs,
         keys,
-    ))
+    })
 }
 
 /// Folder of a partition's log.
@@ -292,8 +327,9 @@ pub fn log_directory(
 async fn open<D, A>(
     config: &Config<A>,
     bus: &Bus,
+    policy: Option<Arc<Policy>>,
     number: u32,
-) -> anyhow::Result<(Partition<D>, WriterHandle)>
+) -> anyhow::Result<(Partition<D>, WriterHandle, Started)>
 where
     D: Domain<Foreign = AnyEvent>,
 {
@@ -339,6 +375,10 @@ where
         );
     }
 
+    // Nobody tells yet what the records add up to.
+    let (_, state_digest) = watch::channel(None);
+    let notary = notarise(config, D::SERVICE, number, &log, policy, state_digest).await?;
+
     let replayed = {
         let log = Arc::clone(&log);
         tokio::task::spawn_blocking(move || replay::<D>(&*log, number, None)).await?
@@ -360,18 +400,46 @@ where
         group: options.group_commands_max,
         query_wait: Duration::from_millis(options.query_wait_ms),
     };
-    Ok(Partition::start(
-        number,
-        log,
-        machine,
-        Arc::new(clock),
-        limits,
-    )?)
+    let (partition, writer) = Partition::start(number, log, machine, Arc::new(clock), limits)?;
+    Ok((partition, writer, notary))
+}
+
+/// Opens the tree of a log, and refuses a log that is not the one that was
+/// signed.
+async fn notarise<A>(
+    config: &Config<A>,
+    service: decider::Service,
+    partition: u32,
+    log: &Arc<dyn EventLog>,
+    policy: Option<Arc<Policy>>,
+    state_digest: watch::Receiver<Option<StateDigest>>,
+) -> anyhow::Result<Started> {
+    let options = &config.transparency;
+    let directory = notary::tree_directory(&config.service.data_dir, service, partition);
+    let origin = Origin::new(service.name(), partition)?;
+    // A new key beside an old checkpoint would only hide that the key is gone.
+    let is_new = !directory.join("checkpoint").exists() && !directory.join("signed").exists();
+    let key = notary::keys::log_key(&config.key_dir(), &origin, options.create_keys && is_new)?;
+    let notary = notary::Options {
+        service,
+        partition,
+        directory,
+        log: Arc::clone(log),
+        key,
+        policy,
+        interval: Duration::from_millis(options.checkpoint_interval_ms),
+        witness_timeout: Duration::from_millis(options.witness_timeout_ms),
+        check_at_start_records_max: options.check_at_start_records_max,
+        state_digest,
+    };
+    let started = tokio::task::spawn_blocking(move || notary::start(notary)).await?;
+    Ok(started?)
 }
 
 /// The gRPC server with everything that is the same in every service.
 struct Server<D: Domain> {
     partitions: Partitions<D>,
+    desk: ProofDesk,
     admin: Admin<D>,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
@@ -413,6 +481,7 @@ impl<D: Domain<Foreign = AnyEvent>> Server<D> {
             .add_service(AdminServiceServer::new(self.admin))
             .add_service(LogServiceServer::new(Logs {
                 partitions: self.partitions.clone(),
+                desk: self.desk.clone(),
                 stop: self.stop.clone(),
             }));
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);

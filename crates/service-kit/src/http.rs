@@ -1,4 +1,5 @@
-//! Plain HTTP for probes and Prometheus: `/livez`, `/readyz`, `/metrics`.
+//! Plain HTTP for probes and Prometheus: `/livez`, `/readyz`, `/metrics`; and
+//! what other modules add to it (`log_paths`, `witness`).
 
 use std::{
     net::SocketAddr,
@@ -47,13 +48,15 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     service: Service,
     readiness: Readiness,
+    logs: Router,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let app = Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(move || async move { metrics_of(service) }))
-        .with_state(readiness);
+        .with_state(readiness)
+        .merge(logs);
     axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await?;
