@@ -13,7 +13,9 @@ use std::{
 /// # Errors
 /// The disk fails; the older file is still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("new");
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = std::path::PathBuf::from(draft);
     let mut file = File::create(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use axum::Router;
 use bus::{Bus, BusOptions, Relay, StreamName};
 use decider::Domain;
 use event_log::{EventLog, SledLog, SledOptions};
@@ -38,6 +39,7 @@ use crate::{
     status::RejectionCode,
     supervisor::{Stage, Supervisor},
     telemetry,
+    witness::WitnessService,
 };
 
 /// After so long without NATS at the start, and then again and again, the log
@@ -132,6 +134,9 @@ where
         move || bus.is_connected()
     });
     let log_paths = LogPaths::default();
+    // A witness needs neither its own logs nor NATS.
+    let witness = witness(config, D::SERVICE, policy.as_deref())?;
+    let witness_path = witness.map_or_else(Router::new, |witness| witness.router());
     supervisor.spawn(
         "http",
         Stage::Relaying,
@@ -139,7 +144,7 @@ where
             http_listener,
             D::SERVICE,
             readiness.clone(),
-            log_paths.router(),
+            log_paths.router().merge(witness_path),
             supervisor.token(Stage::Relaying),
         ),
     );
@@ -434,6 +439,40 @@ async fn notarise<A>(
     };
     let started = tokio::task::spawn_blocking(move || notary::start(notary)).await?;
     Ok(started?)
+}
+
+/// The witness for other services' logs, where the policy names it. Of a
+/// service's processes the one with partition 0 is the witness: two with one
+/// key could cosign different histories.
+fn witness<A>(
+    config: &Config<A>,
+    service: decider::Service,
+    policy: Option<&Policy>,
+) -> anyhow::Result<Option<WitnessService>> {
+    let name = notary::keys::witness_name(service.name());
+    let Some(policy) = policy.filter(|_| config.service.partitions.contains(&0)) else {
+        return Ok(None);
+    };
+    let mut named = policy.witnesses().map(|(_, key)| key);
+    let Some(expected) = named.find(|key| key.label().name == name) else {
+        return Ok(None);
+    };
+    // The policy names its key, so one that is missing is not made anew.
+    let key = notary::keys::witness_key(&config.key_dir(), service.name(), false)?;
+    anyhow::ensure!(
+        key.public() == expected,
+        "the policy names {} as the witness of {service}, and the key in {} is {}: put the right \
+         key there, or name this one in the policy",
+        expected.label(),
+        config.key_dir().display(),
+        key.public().label(),
+    );
+    let others = policy
+        .logs()
+        .filter(|log| log.origin().service() != service.name());
+    let directory = config.service.data_dir.join(service.name()).join("witness");
+    let witness = WitnessService::open(service.name(), key, others.cloned(), &directory)?;
+    Ok(Some(witness))
 }
 
 /// The gRPC server with everything that is the same in every service.

@@ -29,3 +29,4 @@ pub mod sealing;
 pub mod status;
 pub mod supervisor;
 pub mod telemetry;
+pub mod witness;

@@ -1,5 +1,8 @@
-//! The notary of a log in memory, with its files in a temporary folder.
+//! The notary of a log in memory, and witnesses over HTTP, with their files in
+//! temporary folders.
 
 mod bench;
+mod cosigning;
 mod signing;
 mod start;
+mod witness;
