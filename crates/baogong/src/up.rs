@@ -16,11 +16,14 @@ use bus::server::{NatsServer, ServerOptions};
 use clap::{Args, ValueEnum};
 use decider::Service;
 use parking_lot::Mutex;
-use service_kit::config::{ClockKind, Config, NatsOptions, SealingOptions, ServiceOptions};
+use service_kit::config::{
+    ClockKind, Config, NatsOptions, SealingOptions, ServiceOptions, TransparencyOptions,
+};
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    keys::{self, Urls},
     memory,
     scenario::{self, Name, Size, figures::Figures},
     suite::{Endpoint, SuiteFile},
@@ -32,6 +35,8 @@ const NATS_PORT: u16 = 7422;
 /// What the console channel writes.
 const MESSAGES: &str = "messages.txt";
 const SUITE_FILE: &str = "suite.json";
+/// Folder of the keys that sign and cosign checkpoints, and of the policy.
+const KEYS: &str = "keys";
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -326,11 +331,27 @@ async fn start_services(
     let mut waiting = Vec::new();
     // Where there is a log, its contacts need the master key that was.
     let is_new = !data.join(Service::Order.name()).exists();
+    // Known before anybody starts, since the services ask each other for
+    // cosignatures.
+    let mut addresses = Vec::new();
+    let mut urls = Urls::default();
     for (offset, service) in (0u16..).zip(Service::ALL) {
+        let grpc = address(arguments.any_port, GRPC_PORT + offset)?;
+        let http = address(arguments.any_port, HTTP_PORT + offset)?;
+        urls.set(service, format!("http://{}", http.local_addr()?));
+        addresses.push((service, grpc, http));
+    }
+    let addresses = addresses
+        .into_iter()
+        .map(|(service, grpc, http)| Ok((service, grpc.local_addr()?, http.local_addr()?)))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    let key_dir = data.join(KEYS);
+    keys::create(&key_dir, 1, &urls)?;
+    for (service, grpc_address, http_address) in addresses {
         let options = ServiceOptions {
             data_dir: data.to_owned(),
-            grpc_address: address(arguments.any_port, GRPC_PORT + offset)?,
-            http_address: address(arguments.any_port, HTTP_PORT + offset)?,
+            grpc_address,
+            http_address,
             clock,
             ..ServiceOptions::default()
         };
@@ -341,6 +362,12 @@ async fn start_services(
         let sealing = SealingOptions {
             master_key_file: data.join("master.key"),
             create_master_key: is_new,
+        };
+        let transparency = TransparencyOptions {
+            policy_file: key_dir.join(keys::POLICY),
+            key_dir: key_dir.clone(),
+            create_keys: false,
+            ..TransparencyOptions::default()
         };
         let (ready, is_ready) = oneshot::channel();
         let token = shutdown.clone();
@@ -353,6 +380,7 @@ async fn start_services(
                     service: options,
                     nats,
                     sealing,
+                    transparency,
                     app: $app,
                     ..$service::config::base()
                 };
@@ -414,14 +442,15 @@ fn why_ended(ended: Option<Result<Ended, tokio::task::JoinError>>) -> anyhow::Er
     }
 }
 
-fn address(any: bool, port: u16) -> anyhow::Result<SocketAddr> {
+/// A listener holds the address until all are chosen. Another program may take
+/// a free one before the service does; then the start fails and says so.
+fn address(any: bool, port: u16) -> anyhow::Result<TcpListener> {
     let loopback = Ipv4Addr::LOCALHOST;
     if any {
-        return Ok(SocketAddr::from((loopback, 0)));
+        return Ok(TcpListener::bind((loopback, 0))?);
     }
     let address = SocketAddr::from((loopback, port));
     TcpListener::bind(address).with_context(|| {
         format!("port {port} is taken: is another suite up? Stop it, or use --any-port")
-    })?;
-    Ok(address)
+    })
 }

@@ -142,7 +142,7 @@ where
         Stage::Relaying,
         probes::serve(
             http_listener,
-            D::SERVICE,
+            D::SERVICE.name(),
             readiness.clone(),
             log_paths.router().merge(witness_path),
             supervisor.token(Stage::Relaying),

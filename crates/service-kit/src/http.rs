@@ -10,7 +10,6 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use decider::Service;
 use tokio_util::sync::CancellationToken;
 
 /// Whether the service takes requests; shared with the probes. Ready means:
@@ -46,7 +45,7 @@ impl Readiness {
 /// The listener fails.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    service: Service,
+    service: &'static str,
     readiness: Readiness,
     logs: Router,
     stop: CancellationToken,
@@ -64,7 +63,7 @@ pub async fn serve(
 }
 
 /// Several services of one process share a recorder; each shows its own.
-fn metrics_of(service: Service) -> String {
+fn metrics_of(service: &str) -> String {
     let own = format!("service=\"{service}\"");
     crate::telemetry::metrics()
         .render()
