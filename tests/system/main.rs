@@ -4,3 +4,4 @@ mod day;
 mod kills;
 mod services;
 mod trace;
+mod witnesses;

@@ -31,7 +31,8 @@ pub struct ServiceOptions {
     /// Event logs lie below it, one folder for each partition.
     pub data_dir: PathBuf,
     pub grpc_address: SocketAddr,
-    /// Plain HTTP: /metrics, /livez, /readyz.
+    /// Plain HTTP: /metrics, /livez, /readyz; the logs below /log, and the
+    /// witness for the other services below /witness.
     pub http_address: SocketAddr,
     /// Partitions hosted here; an area belongs to partition
     /// CRC-32C(area code) mod `partition_count`.

@@ -20,7 +20,7 @@ use tonic::{
     service::RoutesBuilder,
 };
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use transparency::{Origin, Policy, StateDigest};
+use transparency::Policy;
 
 use crate::{
     admin::{Admin, Logs, PendingWork},
@@ -39,8 +39,9 @@ use crate::{
     status::RejectionCode,
     supervisor::{Stage, Supervisor},
     telemetry,
-    witness::WitnessService,
 };
+
+mod provable;
 
 /// After so long without NATS at the start, and then again and again, the log
 /// says what is waited for.
@@ -135,7 +136,7 @@ where
     });
     let log_paths = LogPaths::default();
     // A witness needs neither its own logs nor NATS.
-    let witness = witness(config, D::SERVICE, policy.as_deref())?;
+    let witness = provable::witness(config, D::SERVICE, policy.as_deref())?;
     let witness_path = witness.map_or_else(Router::new, |witness| witness.router());
     supervisor.spawn(
         "http",
@@ -382,7 +383,7 @@ where
 
     // Nobody tells yet what the records add up to.
     let (_, state_digest) = watch::channel(None);
-    let notary = notarise(config, D::SERVICE, number, &log, policy, state_digest).await?;
+    let notary = provable::notarise(config, D::SERVICE, number, &log, policy, state_digest).await?;
 
     let replayed = {
         let log = Arc::clone(&log);
@@ -407,72 +408,6 @@ where
     };
     let (partition, writer) = Partition::start(number, log, machine, Arc::new(clock), limits)?;
     Ok((partition, writer, notary))
-}
-
-/// Opens the tree of a log, and refuses a log that is not the one that was
-/// signed.
-async fn notarise<A>(
-    config: &Config<A>,
-    service: decider::Service,
-    partition: u32,
-    log: &Arc<dyn EventLog>,
-    policy: Option<Arc<Policy>>,
-    state_digest: watch::Receiver<Option<StateDigest>>,
-) -> anyhow::Result<Started> {
-    let options = &config.transparency;
-    let directory = notary::tree_directory(&config.service.data_dir, service, partition);
-    let origin = Origin::new(service.name(), partition)?;
-    // A new key beside an old checkpoint would only hide that the key is gone.
-    let is_new = !directory.join("checkpoint").exists() && !directory.join("signed").exists();
-    let key = notary::keys::log_key(&config.key_dir(), &origin, options.create_keys && is_new)?;
-    let notary = notary::Options {
-        service,
-        partition,
-        directory,
-        log: Arc::clone(log),
-        key,
-        policy,
-        interval: Duration::from_millis(options.checkpoint_interval_ms),
-        witness_timeout: Duration::from_millis(options.witness_timeout_ms),
-        check_at_start_records_max: options.check_at_start_records_max,
-        state_digest,
-    };
-    let started = tokio::task::spawn_blocking(move || notary::start(notary)).await?;
-    Ok(started?)
-}
-
-/// The witness for other services' logs, where the policy names it. Of a
-/// service's processes the one with partition 0 is the witness: two with one
-/// key could cosign different histories.
-fn witness<A>(
-    config: &Config<A>,
-    service: decider::Service,
-    policy: Option<&Policy>,
-) -> anyhow::Result<Option<WitnessService>> {
-    let name = notary::keys::witness_name(service.name());
-    let Some(policy) = policy.filter(|_| config.service.partitions.contains(&0)) else {
-        return Ok(None);
-    };
-    let mut named = policy.witnesses().map(|(_, key)| key);
-    let Some(expected) = named.find(|key| key.label().name == name) else {
-        return Ok(None);
-    };
-    // The policy names its key, so one that is missing is not made anew.
-    let key = notary::keys::witness_key(&config.key_dir(), service.name(), false)?;
-    anyhow::ensure!(
-        key.public() == expected,
-        "the policy names {} as the witness of {service}, and the key in {} is {}: put the right \
-         key there, or name this one in the policy",
-        expected.label(),
-        config.key_dir().display(),
-        key.public().label(),
-    );
-    let others = policy
-        .logs()
-        .filter(|log| log.origin().service() != service.name());
-    let directory = config.service.data_dir.join(service.name()).join("witness");
-    let witness = WitnessService::open(service.name(), key, others.cloned(), &directory)?;
-    Ok(Some(witness))
 }
 
 /// The gRPC server with everything that is the same in every service.

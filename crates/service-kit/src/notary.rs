@@ -45,8 +45,8 @@ pub mod witnesses;
 pub use rebuild::Check;
 pub use start::{Started, policy, start, tree_directory};
 
-/// Records read from the log at once; with the largest ones that is 15 MiB.
-const CHUNK: usize = 256;
+/// Records read from the log at once: some 300 KiB, 60 MiB with the largest.
+const CHUNK: usize = 1024;
 /// Records whose hashes are kept in memory before they are stored.
 const SAVE_EVERY: u64 = 1 << 18;
 
@@ -79,6 +79,11 @@ pub enum NotaryError {
         #[source]
         source: PolicyUnusable,
     },
+    #[error(
+        "transparency.policy_file does not name the log {0}: without its key nobody could \
+         check it. Take the policy that `baogong keys create` made for all services"
+    )]
+    LogNotInPolicy(Origin),
     #[error(
         "the policy does not count {key}, the key that is to sign for {origin}: give the log the \
          key that the policy names, or have the policy name this one (`baogong keys rotate`)"
@@ -152,8 +157,6 @@ pub enum PolicyUnusable {
     Read(#[from] std::io::Error),
     #[error(transparent)]
     Text(#[from] transparency::PolicyError),
-    #[error("it does not name the log {0}")]
-    LogMissing(Origin),
 }
 
 /// Signs for one log; see [`start`].

@@ -2,7 +2,7 @@
 //! tree's hashes from it. Records are hashed first and compared; hashes are
 //! stored only once the records gave the signed root.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use event_log::EventLog;
 use transparency::{Origin, Tree, TreeHead};
@@ -82,7 +82,7 @@ pub(super) fn rebuild(
     if differences.tiles > 0 {
         hash_all(origin, log, head.size, tiles)?;
         tiles.sync().map_err(|source| NotaryError::Disk {
-            path: PathBuf::from(format!("{origin}")),
+            path: tiles.directory().to_owned(),
             source,
         })?;
     }

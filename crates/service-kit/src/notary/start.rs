@@ -105,27 +105,11 @@ pub fn start(options: Options) -> Result<Started, NotaryError> {
         CheckpointSigner::new(origin.clone(), key, last.as_ref().map(|last| (last, &ever)))?;
     let prover = Prover::new(Arc::clone(&tiles), head)?;
 
-    let accepted = |checkpoint: &Checkpoint| match &policy {
-        Some(policy) => policy.evaluate(checkpoint).map(|_| ()),
-        None => Ok(()),
-    };
-    if let Some(Err(unmet)) = published.as_ref().map(accepted) {
-        tracing::warn!(
-            log = %origin,
-            "the last published checkpoint does not meet the policy any more and is held back: \
-             {unmet}"
-        );
-    }
-    let published = published.filter(|checkpoint| accepted(checkpoint).is_ok());
-    let out = published.as_ref().map(Checkpoint::claimed_head);
-    let waiting = last.filter(|last| out != Some(last.claimed_head()));
-    let counts = |checkpoint: &Checkpoint| match &policy {
-        Some(policy) => policy
-            .log(&origin)
-            .is_some_and(|keys| checkpoint.verify(keys).is_ok()),
-        None => true,
-    };
-    let sign_anew = waiting.as_ref().is_some_and(|last| !counts(last));
+    let Standing {
+        published,
+        waiting,
+        sign_anew,
+    } = Standing::of(published, last, policy.as_deref());
     let labels = [
         ("service", service.name().to_owned()),
         ("partition", options.partition.to_string()),
@@ -153,7 +137,7 @@ pub fn start(options: Options) -> Result<Started, NotaryError> {
         tiles,
         signer,
         prover,
-        waiting: waiting.filter(|_| !sign_anew),
+        waiting,
         policy,
         witnesses,
         published: sender,
@@ -170,6 +154,48 @@ pub fn start(options: Options) -> Result<Started, NotaryError> {
     })
 }
 
+/// Where the last life left the checkpoints, by the policy of today.
+struct Standing {
+    published: Option<Checkpoint>,
+    /// Still to be let out.
+    waiting: Option<Checkpoint>,
+    /// The last one is signed by a key that counts no more.
+    sign_anew: bool,
+}
+
+impl Standing {
+    fn of(
+        published: Option<Checkpoint>,
+        last: Option<Checkpoint>,
+        policy: Option<&Policy>,
+    ) -> Self {
+        let unmet = |checkpoint: &Checkpoint| policy?.evaluate(checkpoint).err();
+        let published = published.filter(|checkpoint| {
+            let unmet = unmet(checkpoint);
+            if let Some(unmet) = &unmet {
+                tracing::warn!(
+                    log = %checkpoint.origin(),
+                    "the last published checkpoint does not meet the policy any more and is held \
+                     back: {unmet}"
+                );
+            }
+            unmet.is_none()
+        });
+        let out = published.as_ref().map(Checkpoint::claimed_head);
+        let waiting = last.filter(|last| out != Some(last.claimed_head()));
+        let counts = |checkpoint: &Checkpoint| {
+            let keys = policy.and_then(|policy| policy.log(checkpoint.origin()));
+            keys.is_none_or(|keys| checkpoint.verify(keys).is_ok())
+        };
+        let sign_anew = waiting.as_ref().is_some_and(|last| !counts(last));
+        Self {
+            published,
+            waiting: waiting.filter(|_| !sign_anew),
+            sign_anew,
+        }
+    }
+}
+
 /// All keys that ever signed for the log, as far as they are known: what lies
 /// on our own disk may be signed by one that no longer counts for others.
 fn keys_ever(
@@ -179,10 +205,8 @@ fn keys_ever(
 ) -> Result<LogKeys, NotaryError> {
     let mut ever = LogKeys::new(origin.clone());
     if let Some(policy) = policy {
-        let known = policy.log(origin).ok_or_else(|| NotaryError::Policy {
-            path: PathBuf::new(),
-            source: PolicyUnusable::LogMissing(origin.clone()),
-        })?;
+        let known = policy.log(origin);
+        let known = known.ok_or_else(|| NotaryError::LogNotInPolicy(origin.clone()))?;
         let counts = known
             .keys()
             .any(|(key, validity)| key == own && validity != Validity::Revoked);

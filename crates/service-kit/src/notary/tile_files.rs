@@ -42,6 +42,11 @@ impl TileFiles {
         }
     }
 
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Makes what was written durable.
     ///
     /// # Errors
