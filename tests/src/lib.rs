@@ -101,6 +101,7 @@ impl Suite {
         for service in &mut services {
             service.environment.extend(sources.iter().cloned());
         }
+        create_keys(&directory.path().join("keys"), &services)?;
         let mut suite = Self {
             directory,
             nats,
@@ -117,6 +118,12 @@ impl Suite {
     #[must_use]
     pub fn suite_file(&self) -> PathBuf {
         self.directory.path().join("suite.json")
+    }
+
+    /// The policy that the services keep to.
+    #[must_use]
+    pub fn policy_file(&self) -> PathBuf {
+        self.directory.path().join("keys/policy")
     }
 
     #[must_use]
@@ -251,6 +258,12 @@ impl Service {
                 text(&directory.join("master.key")),
             ),
             ("SEALING__CREATE_MASTER_KEY", "true".to_owned()),
+            ("TRANSPARENCY__KEY_DIR", text(&directory.join("keys"))),
+            ("TRANSPARENCY__CREATE_KEYS", "false".to_owned()),
+            (
+                "TRANSPARENCY__POLICY_FILE",
+                text(&directory.join("keys/policy")),
+            ),
         ];
         Ok(Self {
             name,
@@ -346,6 +359,23 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Keys of all logs and witnesses, and the policy by which they cosign each
+/// other's checkpoints.
+fn create_keys(folder: &Path, services: &[Service]) -> anyhow::Result<()> {
+    let output = Command::new(binaries().join("baogong"))
+        .args(["keys", "create", "--dir"])
+        .arg(folder)
+        .args(
+            services
+                .iter()
+                .flat_map(|s| ["--url".to_owned(), format!("{}=http://{}", s.name, s.http)]),
+        )
+        .output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "no keys are made: {errors}");
+    Ok(())
 }
 
 /// An address that was free a moment ago.

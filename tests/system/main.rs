@@ -7,3 +7,4 @@ mod kills;
 mod restore;
 mod services;
 mod trace;
+mod witnesses;

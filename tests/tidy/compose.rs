@@ -36,6 +36,7 @@ fn compose_starts_each_service_with_its_own_things() {
         for volume in [
             format!("./config/{name}.toml:/etc/baogong/config.toml:ro"),
             format!("{name}-data:/data"),
+            "log-keys:/log-keys:ro".to_owned(),
         ] {
             found.check(
                 volumes.contains(&&*volume),
@@ -57,6 +58,29 @@ fn compose_starts_each_service_with_its_own_things() {
         for variable in environment.into_iter().flat_map(|all| all.keys()) {
             check_variable(&mut found, &place, variable);
         }
+    }
+    found.none();
+}
+
+#[test]
+fn compose_makes_the_keys_of_all_before_they_start() {
+    let compose = compose();
+    let mut found = Findings::default();
+    let made = texts(&compose["services"]["log-keys"]["command"]);
+    for name in SERVICES {
+        let place = format!("deploy/compose.yaml, service {name}");
+        let url = format!("--url={name}=http://{name}:7500");
+        found.check(
+            made.contains(&&*url),
+            &place,
+            format!("log-keys must have {url}"),
+        );
+        let waits = &compose["services"][name]["depends_on"]["log-keys"]["condition"];
+        found.check(
+            *waits == "service_completed_successfully",
+            &place,
+            "must wait for log-keys",
+        );
     }
     found.none();
 }

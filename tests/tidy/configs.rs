@@ -75,6 +75,8 @@ fn configurations_parse_and_fit_the_containers() {
             ("service", "grpc_address", "0.0.0.0:7400"),
             ("service", "http_address", "0.0.0.0:7500"),
             ("nats", "url", "nats://nats:4222"),
+            ("transparency", "key_dir", "/log-keys"),
+            ("transparency", "policy_file", "/log-keys/policy"),
         ] {
             let value = config[section][field].as_str();
             found.check(

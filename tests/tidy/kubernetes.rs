@@ -198,6 +198,15 @@ fn services_are_run_as_they_need_it() {
             let known = named(&pod["volumes"], volume).is_object() || claims.next().is_some();
             need(known, &format!("no volume is named {volume}"));
         }
+        let keys = &named(&pod["volumes"], "log-keys")["projected"]["sources"];
+        need(
+            keys[0]["secret"]["name"] == format!("{name}-log-keys"),
+            "must get its own log keys and no others'",
+        );
+        need(
+            named(&container["volumeMounts"], "log-keys")["mountPath"] == "/log-keys",
+            "log keys are in /log-keys",
+        );
         let count = named(&container["env"], "BAOGONG_SERVICE__PARTITION_COUNT");
         let replicas = set["spec"]["replicas"].to_string();
         need(
@@ -243,6 +252,26 @@ fn selectors_and_ports_meet_the_pods() {
         }
     }
     found.none();
+}
+
+#[test]
+fn notaries_reach_the_witnesses() {
+    let policies = documents(&base().join("network-policy.yaml"));
+    let services = policies
+        .iter()
+        .find(|policy| policy["metadata"]["name"] == "services");
+    let spec = &services.expect("a policy of the services")["spec"];
+    for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
+        let open = list(&spec[direction]).any(|rule| {
+            let to_services = list(&rule[peers]).any(|peer| {
+                peer["namespaceSelector"].is_null()
+                    && peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+                        == "service"
+            });
+            to_services && list(&rule["ports"]).any(|port| port["port"] == 7500)
+        });
+        assert!(open, "{direction} on 7500 between the services");
+    }
 }
 
 #[test]

@@ -1,10 +1,13 @@
-//! The operator's command: start a suite, rehearse a day, audit the logs.
+//! The operator's command: start a suite, rehearse a day, audit the logs, keep
+//! keys, witness.
 
 pub mod client;
+pub mod keys;
 pub mod memory;
 pub mod scenario;
 pub mod suite;
 pub mod up;
+pub mod witness;
 
 use std::path::Path;
 

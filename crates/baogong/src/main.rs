@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use audit::{AuditCommand, Verdict};
 use baogong::{
+    keys::{self, KeysCommand},
     scenario::{self, ScenarioCommand},
     up::{self, UpArgs},
+    witness::{self, WitnessArgs},
 };
 use clap::{Parser, Subcommand};
 use service_kit::telemetry::{self, TelemetryOptions};
@@ -28,6 +30,12 @@ enum Command {
     /// Replay, verify and reconcile the logs of a running suite or of a copy.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Make, replace and list the keys that sign and cosign checkpoints.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Cosign the checkpoints of others' logs, as a partner firm or a
+    /// regulator does.
+    Witness(WitnessArgs),
 }
 
 /// Exit status: 0 all holds, 1 something does not, 2 it could not be done.
@@ -39,10 +47,12 @@ fn main() -> ExitCode {
             otlp_endpoint: up.otlp.clone(),
             ..TelemetryOptions::default()
         },
-        Command::Scenario(_) | Command::Audit(_) => TelemetryOptions {
-            log_filter: "warn".to_owned(),
-            ..TelemetryOptions::default()
-        },
+        Command::Scenario(_) | Command::Audit(_) | Command::Keys(_) | Command::Witness(_) => {
+            TelemetryOptions {
+                log_filter: "warn".to_owned(),
+                ..TelemetryOptions::default()
+            }
+        }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -60,6 +70,8 @@ fn main() -> ExitCode {
                 Ok(figures.is_full_coverage())
             }
             Command::Audit(command) => Ok(audit::run(command).await? == Verdict::Holds),
+            Command::Keys(command) => keys::run(command).map(|()| true),
+            Command::Witness(arguments) => witness::run(arguments).await.map(|()| true),
         }
     });
     match outcome {

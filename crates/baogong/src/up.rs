@@ -18,11 +18,13 @@ use decider::Service;
 use parking_lot::Mutex;
 use service_kit::config::{
     ClockKind, Config, NatsOptions, SealingOptions, ServiceOptions, SourcesOptions,
+    TransparencyOptions,
 };
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    keys::{self, Urls},
     memory,
     scenario::{self, Name, Size, figures::Figures},
     suite::{Endpoint, SuiteFile},
@@ -34,6 +36,8 @@ const NATS_PORT: u16 = 7422;
 /// What the console channel writes.
 const MESSAGES: &str = "messages.txt";
 const SUITE_FILE: &str = "suite.json";
+/// Folder of the keys that sign and cosign checkpoints, and of the policy.
+const KEYS: &str = "keys";
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
@@ -328,22 +332,28 @@ async fn start_services(
     let mut waiting = Vec::new();
     // Where there is a log, its contacts need the master key that was.
     let is_new = !data.join(Service::Order.name()).exists();
-    let mut grpc = BTreeMap::new();
+    // Known before anybody starts, since the services ask each other for
+    // cosignatures.
+    let mut addresses = Vec::new();
+    let mut urls = Urls::default();
     for (offset, service) in (0u16..).zip(Service::ALL) {
-        grpc.insert(service, address(arguments.any_port, GRPC_PORT + offset)?);
+        let grpc = address(arguments.any_port, GRPC_PORT + offset)?;
+        let http = address(arguments.any_port, HTTP_PORT + offset)?;
+        urls.set(service, format!("http://{}", http.local_addr()?));
+        addresses.push((service, grpc, http));
     }
-    let at = |service| format!("http://{}", grpc[&service]);
-    let sources = SourcesOptions {
-        order: at(Service::Order),
-        inventory: at(Service::Inventory),
-        logistics: at(Service::Logistics),
-        notification: at(Service::Notification),
-    };
-    for (offset, service) in (0u16..).zip(Service::ALL) {
+    let addresses = addresses
+        .into_iter()
+        .map(|(service, grpc, http)| Ok((service, grpc.local_addr()?, http.local_addr()?)))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    let sources = sources(&addresses);
+    let key_dir = data.join(KEYS);
+    keys::create(&key_dir, 1, &urls)?;
+    for (service, grpc_address, http_address) in addresses {
         let options = ServiceOptions {
             data_dir: data.to_owned(),
-            grpc_address: grpc[&service],
-            http_address: address(arguments.any_port, HTTP_PORT + offset)?,
+            grpc_address,
+            http_address,
             clock,
             ..ServiceOptions::default()
         };
@@ -355,6 +365,12 @@ async fn start_services(
             master_key_file: data.join("master.key"),
             create_master_key: is_new,
             ..SealingOptions::default()
+        };
+        let transparency = TransparencyOptions {
+            policy_file: key_dir.join(keys::POLICY),
+            key_dir: key_dir.clone(),
+            create_keys: false,
+            ..TransparencyOptions::default()
         };
         let (ready, is_ready) = oneshot::channel();
         let token = shutdown.clone();
@@ -368,6 +384,7 @@ async fn start_services(
                     nats,
                     sources: sources.clone(),
                     sealing,
+                    transparency,
                     app: $app,
                     ..$service::config::base()
                 };
@@ -429,15 +446,29 @@ fn why_ended(ended: Option<Result<Ended, tokio::task::JoinError>>) -> anyhow::Er
     }
 }
 
-fn address(any: bool, port: u16) -> anyhow::Result<SocketAddr> {
+/// Where each service reads what another's stream has lost.
+fn sources(addresses: &[(Service, SocketAddr, SocketAddr)]) -> SourcesOptions {
+    let at = |wanted| {
+        let found = addresses.iter().find(|(service, ..)| *service == wanted);
+        found.map_or_else(String::new, |(_, grpc, _)| format!("http://{grpc}"))
+    };
+    SourcesOptions {
+        order: at(Service::Order),
+        inventory: at(Service::Inventory),
+        logistics: at(Service::Logistics),
+        notification: at(Service::Notification),
+    }
+}
+
+/// A listener holds the address until all are chosen. Another program may take
+/// a free one before the service does; then the start fails and says so.
+fn address(any: bool, port: u16) -> anyhow::Result<TcpListener> {
     let loopback = Ipv4Addr::LOCALHOST;
     if any {
-        // The services must know each other's before they listen.
-        return Ok(TcpListener::bind((loopback, 0))?.local_addr()?);
+        return Ok(TcpListener::bind((loopback, 0))?);
     }
     let address = SocketAddr::from((loopback, port));
     TcpListener::bind(address).with_context(|| {
         format!("port {port} is taken: is another suite up? Stop it, or use --any-port")
-    })?;
-    Ok(address)
+    })
 }

@@ -26,6 +26,7 @@ use crate::{
     call::Partitions,
     fields::Fields,
     partition::Partition,
+    proof_service::{ProofDesk, elsewhere},
     status::{clock, retry, status},
 };
 
@@ -124,6 +125,7 @@ const _: () = assert!(CHUNK * event_log::RECORD_BYTES_MAX < 4 * 1024 * 1024);
 
 pub struct Logs<D: Domain> {
     pub partitions: Partitions<D>,
+    pub desk: ProofDesk,
     pub stop: CancellationToken,
 }
 
@@ -136,14 +138,22 @@ impl<D: Domain> LogService for Logs<D> {
         request: Request<ReadRequest>,
     ) -> Result<Response<Self::ReadStream>, Status> {
         let request = request.into_inner();
-        let partition = self.partitions.get(request.partition).ok_or_else(|| {
-            status(
+        let partition = self.partitions.get(request.partition);
+        let partition = partition.ok_or_else(|| elsewhere(D::SERVICE, request.partition))?;
+        let last = partition.log().last_position();
+        if request.from_position > last.next().0 {
+            return Err(status(
                 D::SERVICE,
-                Code::NotFound,
-                "PARTITION_ELSEWHERE",
-                format!("partition {} is not hosted here", request.partition),
-            )
-        })?;
+                Code::OutOfRange,
+                "BEYOND_LOG",
+                format!(
+                    "the log ends at position {last}, and {} was asked for: read from {} on to \
+                     wait for the next record; if you have seen more, records were lost here",
+                    request.from_position,
+                    last.next()
+                ),
+            ));
+        }
         let (sender, receiver) = mpsc::channel(4);
         let reader = read(partition.clone(), request, sender, self.stop.clone());
         // Ends with the client, with the service, or with the log. Its outcome
@@ -163,23 +173,26 @@ impl<D: Domain> LogService for Logs<D> {
 
     async fn get_checkpoint(
         &self,
-        _request: Request<GetCheckpointRequest>,
+        request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
-        Err(Status::unimplemented("no notary yet"))
+        let answer = self.desk.checkpoint(request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn get_inclusion_proof(
         &self,
-        _request: Request<GetInclusionProofRequest>,
+        request: Request<GetInclusionProofRequest>,
     ) -> Result<Response<GetInclusionProofResponse>, Status> {
-        Err(Status::unimplemented("no notary yet"))
+        let answer = self.desk.inclusion(request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn get_consistency_proof(
         &self,
-        _request: Request<GetConsistencyProofRequest>,
+        request: Request<GetConsistencyProofRequest>,
     ) -> Result<Response<GetConsistencyProofResponse>, Status> {
-        Err(Status::unimplemented("no notary yet"))
+        let answer = self.desk.consistency(request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 }
 

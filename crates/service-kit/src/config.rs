@@ -44,7 +44,8 @@ pub struct ServiceOptions {
     /// Event logs lie below it, one folder for each partition.
     pub data_dir: PathBuf,
     pub grpc_address: SocketAddr,
-    /// Plain HTTP: /metrics, /livez, /readyz.
+    /// Plain HTTP: /metrics, /livez, /readyz; the logs below /log, and the
+    /// witness for the other services below /witness.
     pub http_address: SocketAddr,
     /// Partitions hosted here; an area belongs to partition
     /// CRC-32C(area code) mod `partition_count`.
@@ -217,6 +218,54 @@ impl<'de> Deserialize<'de> for Hidden {
     }
 }
 
+/// The notary: keys, witnesses and how often checkpoints are signed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TransparencyOptions {
+    /// Folder of the secret keys `<service>-<partition>.key` and
+    /// `<service>-witness.key`; empty: the folder `keys` in
+    /// `service.data_dir`.
+    pub key_dir: PathBuf,
+    /// Makes keys that are missing at the first start. Once a checkpoint is
+    /// signed, a missing key is refused in any case.
+    pub create_keys: bool,
+    /// Whose logs are witnessed here, and who must cosign ours (C2SP
+    /// tlog-policy, with URLs); empty: no witnesses.
+    pub policy_file: PathBuf,
+    /// From one checkpoint to the next.
+    pub checkpoint_interval_ms: u64,
+    /// How long a witness may take to answer.
+    pub witness_timeout_ms: u64,
+    /// A log of at most so many records is compared with its last checkpoint
+    /// before the service starts; a longer one while it runs.
+    pub check_at_start_records_max: u64,
+}
+
+impl Default for TransparencyOptions {
+    fn default() -> Self {
+        Self {
+            key_dir: PathBuf::new(),
+            create_keys: true,
+            policy_file: PathBuf::new(),
+            checkpoint_interval_ms: 1_000,
+            witness_timeout_ms: 2_000,
+            check_at_start_records_max: 1_000_000,
+        }
+    }
+}
+
+impl<A> Config<A> {
+    /// Where the secret keys of the notary and the witness lie.
+    #[must_use]
+    pub fn key_dir(&self) -> PathBuf {
+        if self.transparency.key_dir.as_os_str().is_empty() {
+            self.service.data_dir.join("keys")
+        } else {
+            self.transparency.key_dir.clone()
+        }
+    }
+}
+
 /// The whole configuration of one service; `app` is the service's own part.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(
@@ -230,6 +279,7 @@ pub struct Config<A> {
     pub sources: SourcesOptions,
     pub telemetry: TelemetryOptions,
     pub sealing: SealingOptions,
+    pub transparency: TransparencyOptions,
     pub app: A,
 }
 
@@ -294,6 +344,17 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
             return wrong(
                 "service.queue_commands_max, service.group_commands_max",
                 &(service.queue_commands_max, service.group_commands_max),
+                "both must be at least 1",
+            );
+        }
+        let transparency = &self.transparency;
+        if transparency.checkpoint_interval_ms == 0 || transparency.witness_timeout_ms == 0 {
+            return wrong(
+                "transparency.checkpoint_interval_ms, transparency.witness_timeout_ms",
+                &(
+                    transparency.checkpoint_interval_ms,
+                    transparency.witness_timeout_ms,
+                ),
                 "both must be at least 1",
             );
         }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use axum::Router;
 use bus::{Bus, BusOptions, Relay, StreamName};
 use decider::Domain;
 use event_log::{EventLog, SledLog, SledOptions};
@@ -19,6 +20,7 @@ use tonic::{
     service::RoutesBuilder,
 };
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use transparency::Policy;
 
 use crate::{
     admin::{Admin, Logs, PendingWork},
@@ -28,11 +30,14 @@ use crate::{
     gauges,
     history::{HistoryError, Notes, Owner, SeenFile},
     http as probes,
+    log_paths::LogPaths,
+    notary::{self, Started, proofs::Proofs},
     outbox::LogOutbox,
     partition::{
         Durability, Holding, Kept, Limits, Partition, WriterHandle, indexer, keeper, restore,
         snapshot::Snapshots,
     },
+    proof_service::ProofDesk,
     reactor::{self, SourceOptions},
     reconcile::reconcile,
     sealing::{KeyRing, MasterKeys},
@@ -40,6 +45,8 @@ use crate::{
     supervisor::{Stage, Supervisor},
     telemetry,
 };
+
+mod provable;
 
 /// After so long without NATS at the start, and then again and again, the log
 /// says what is waited for.
@@ -117,6 +124,8 @@ where
     let options = &config.service;
     let mut supervisor = Supervisor::new(Duration::from_millis(options.shutdown_grace_ms));
 
+    let policy = notary::policy(&config.transparency.policy_file)?;
+
     // The probes answer from the first moment, so that a slow replay is not
     // taken for a dead process.
     let http_listener = probes::bind(options.http_address, "the HTTP probes").await?;
@@ -133,13 +142,18 @@ where
         let bus = bus.clone();
         move || bus.is_connected()
     });
+    let log_paths = LogPaths::default();
+    // A witness needs neither its own logs nor NATS.
+    let witness = provable::witness(config, D::SERVICE, policy.as_deref())?;
+    let witness_path = witness.map_or_else(Router::new, |witness| witness.router());
     supervisor.spawn(
         "http",
         Stage::Relaying,
         probes::serve(
             http_listener,
-            D::SERVICE,
+            D::SERVICE.name(),
             readiness.clone(),
+            log_paths.router().merge(witness_path),
             supervisor.token(Stage::Relaying),
         ),
     );
@@ -153,11 +167,17 @@ where
         config,
         &bus,
         keys.clone(),
+        policy,
         code,
         &readiness,
         &mut supervisor,
     );
-    let (partitions, relayed, key_ring) = tokio::select! {
+    let Prepared {
+        partitions,
+        relayed,
+        proofs,
+        keys: key_ring,
+    } = tokio::select! {
         prepared = preparing => prepared?,
         () = shutdown.cancelled() => return supervisor.run(shutdown).await,
     };
@@ -178,6 +198,8 @@ where
         pending,
         ..
     } = builder;
+    log_paths.show(proofs.clone());
+    let query_wait = Duration::from_millis(options.query_wait_ms);
     let admin = Admin {
         partitions: partitions.clone(),
         relayed,
@@ -187,6 +209,7 @@ where
     let grpc_address = listener.local_addr()?;
     let server = Server {
         partitions,
+        desk: ProofDesk::new(D::SERVICE, proofs, query_wait),
         admin,
         routes,
         names,
@@ -207,17 +230,19 @@ where
     outcome
 }
 
-type Prepared<D> = (
-    Partitions<D>,
-    Vec<(u32, watch::Receiver<u64>)>,
-    Option<KeyRing>,
-);
+struct Prepared<D: Domain> {
+    partitions: Partitions<D>,
+    relayed: Vec<(u32, watch::Receiver<u64>)>,
+    proofs: BTreeMap<u32, Proofs>,
+    keys: Option<KeyRing>,
+}
 
 /// Opens, reconciles and replays every partition, and starts what moves it.
 async fn prepare<D, A>(
     config: &Config<A>,
     bus: &Bus,
     masters: Option<MasterKeys>,
+    policy: Option<Arc<Policy>>,
     code: RejectionCode<D::Rejection>,
     readiness: &probes::Readiness,
     supervisor: &mut Supervisor,
@@ -227,6 +252,7 @@ where
 {
     let mut hosted = BTreeMap::new();
     let mut relayed = Vec::new();
+    let mut proofs = BTreeMap::new();
     for number in &config.service.partitions {
         let Opened {
             partition,
@@ -234,7 +260,22 @@ where
             holding,
             relay,
             acknowledged,
-        } = open::<D, A>(config, bus, *number).await?;
+            notary,
+        } = open::<D, A>(config, bus, policy.clone(), *number).await?;
+        let Started {
+            notary,
+            proofs: provable,
+            check,
+        } = notary;
+        proofs.insert(*number, provable);
+        // After the writer, so that it signs what that wrote last.
+        let notarising = supervisor.token(Stage::Relaying);
+        supervisor.spawn("notary", Stage::Relaying, async move {
+            Ok(notary.run(notarising).await?)
+        });
+        if let Some(check) = check {
+            supervisor.spawn_dropped("log check", Stage::Relaying, check.run());
+        }
         let stop_writer = writer.stop_token();
         let writing = supervisor.token(Stage::Writing);
         supervisor.spawn("writer", Stage::Writing, async move {
@@ -314,11 +355,12 @@ where
         }
     };
     let count = config.service.partition_count;
-    Ok((
-        Partitions::new(hosted, count, digest_key, code),
+    Ok(Prepared {
+        partitions: Partitions::new(hosted, count, digest_key, code),
         relayed,
+        proofs,
         keys,
-    ))
+    })
 }
 
 async fn open_keys(
@@ -366,9 +408,15 @@ struct Opened<D: Domain> {
     holding: Holding<D>,
     relay: Relay,
     acknowledged: watch::Receiver<u64>,
+    notary: Started,
 }
 
-async fn open<D, A>(config: &Config<A>, bus: &Bus, number: u32) -> anyhow::Result<Opened<D>>
+async fn open<D, A>(
+    config: &Config<A>,
+    bus: &Bus,
+    policy: Option<Arc<Policy>>,
+    number: u32,
+) -> anyhow::Result<Opened<D>>
 where
     D: Domain<Foreign = AnyEvent>,
 {
@@ -423,13 +471,18 @@ where
 
     check_history(bus, &stream, &*log).await?;
 
+    // Fed below, once there is a state.
+    let (digest, state_digest) = watch::channel(None);
+    let notary = provable::notarise(config, D::SERVICE, number, &log, policy, state_digest).await?;
+
     let data_dir = options.data_dir.clone();
     let restored = {
         let log = Arc::clone(&log);
         tokio::task::spawn_blocking(move || {
             let index = Arc::new(indexer::open(&data_dir, D::SERVICE, number, &*log)?);
             let snapshots = Snapshots::new(&data_dir, D::SERVICE, number);
-            let (machine, digest) = restore::<D>(&log, number, &snapshots, &index)?;
+            let (machine, restored) = restore::<D>(&log, number, &snapshots, &index)?;
+            digest.send_replace(restored);
             let kept = Kept {
                 snapshots: Some(snapshots),
                 index: Some(index),
@@ -485,6 +538,7 @@ where
         holding,
         relay,
         acknowledged,
+        notary,
     })
 }
 
@@ -508,6 +562,7 @@ async fn check_history(bus: &Bus, stream: &StreamName, log: &dyn EventLog) -> an
 /// The gRPC server with everything that is the same in every service.
 struct Server<D: Domain> {
     partitions: Partitions<D>,
+    desk: ProofDesk,
     admin: Admin<D>,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
@@ -549,6 +604,7 @@ impl<D: Domain<Foreign = AnyEvent>> Server<D> {
             .add_service(AdminServiceServer::new(self.admin))
             .add_service(LogServiceServer::new(Logs {
                 partitions: self.partitions.clone(),
+                desk: self.desk.clone(),
                 stop: self.stop.clone(),
             }));
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);

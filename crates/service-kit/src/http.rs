@@ -1,4 +1,5 @@
-//! Plain HTTP for probes and Prometheus: `/livez`, `/readyz`, `/metrics`.
+//! Plain HTTP for probes and Prometheus: `/livez`, `/readyz`, `/metrics`; and
+//! what other modules add to it (`log_paths`, `witness`).
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,6 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use decider::Service;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -68,15 +68,17 @@ impl Readiness {
 /// The listener fails.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    service: Service,
+    service: &'static str,
     readiness: Readiness,
+    logs: Router,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let app = Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(move || async move { metrics_of(service) }))
-        .with_state(readiness);
+        .with_state(readiness)
+        .merge(logs);
     axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await?;
@@ -84,7 +86,7 @@ pub async fn serve(
 }
 
 /// Several services of one process share a recorder; each shows its own.
-fn metrics_of(service: Service) -> String {
+fn metrics_of(service: &str) -> String {
     let own = format!("service=\"{service}\"");
     crate::telemetry::metrics()
         .render()

@@ -192,8 +192,9 @@ pub struct Kept {
     pub snapshots: Option<Snapshots>,
     /// The index that the machine asks; see [`indexer::follow`].
     pub index: Option<Arc<StreamIndex>>,
-    /// Of the snapshot from which the machine was made.
-    pub digest: Option<StateDigest>,
+    /// Where the digest of each snapshot is told; it holds that of the one from
+    /// which the machine was made.
+    pub digest: watch::Sender<Option<StateDigest>>,
 }
 
 /// Questions about the past that are answered at the same time.
@@ -301,7 +302,7 @@ impl<D: Domain<Foreign = AnyEvent>> Partition<D> {
             reactions,
             snapshots: kept.snapshots.map(Arc::new),
             index: kept.index,
-            digest: watch::Sender::new(kept.digest),
+            digest: kept.digest,
             past: Arc::new(Semaphore::new(PAST_QUERIES)),
         });
         let stop = tokio_util::sync::CancellationToken::new();

@@ -19,6 +19,7 @@ use crate::tree::TreeHead;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     pub(crate) logs: BTreeMap<Origin, LogKeys>,
+    pub(crate) log_urls: BTreeMap<Origin, String>,
     /// Witnesses and groups as they are defined, members before groups.
     pub(crate) parties: Vec<Party>,
     /// Index of the party that must agree; none for `quorum none`.
@@ -33,8 +34,15 @@ pub(crate) struct Party {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PartyKind {
-    Witness { key: Box<PublicKey>, revoked: bool },
-    Group { needed: usize, members: Vec<usize> },
+    Witness {
+        key: Box<PublicKey>,
+        url: Option<String>,
+        revoked: bool,
+    },
+    Group {
+        needed: usize,
+        members: Vec<usize>,
+    },
 }
 
 /// A checkpoint that a policy accepts.
@@ -92,9 +100,29 @@ impl Policy {
     /// Names and keys of the witnesses that are not revoked.
     pub fn witnesses(&self) -> impl Iterator<Item = (&str, &PublicKey)> {
         self.parties.iter().filter_map(|party| match &party.kind {
-            PartyKind::Witness { key, revoked } if !revoked => Some((&party.name[..], &**key)),
+            PartyKind::Witness { key, revoked, .. } if !revoked => Some((&party.name[..], &**key)),
             _ => None,
         })
+    }
+
+    /// Names, keys and URLs of the witnesses that can be asked: not revoked,
+    /// and with a URL, below which `add-checkpoint` is (C2SP tlog-witness).
+    pub fn witness_urls(&self) -> impl Iterator<Item = (&str, &PublicKey, &str)> {
+        self.parties.iter().filter_map(|party| match &party.kind {
+            PartyKind::Witness {
+                key,
+                url: Some(url),
+                revoked: false,
+            } => Some((&party.name[..], &**key, &url[..])),
+            _ => None,
+        })
+    }
+
+    /// Below which a log's checkpoint and tiles are (C2SP tlog-tiles), where
+    /// the policy says so; of several keys of a log the last one's.
+    #[must_use]
+    pub fn log_url(&self, origin: &Origin) -> Option<&str> {
+        self.log_urls.get(origin).map(String::as_str)
     }
 
     /// # Errors
@@ -109,7 +137,7 @@ impl Policy {
         let (mut cosigned, mut lacking, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         let mut agree = vec![false; self.parties.len()];
         for (party, agrees) in self.parties.iter().zip(&mut agree) {
-            let PartyKind::Witness { key, revoked } = &party.kind else {
+            let PartyKind::Witness { key, revoked, .. } = &party.kind else {
                 continue;
             };
             let witness = party.name.clone();

@@ -60,6 +60,8 @@ pub enum PolicyFault {
     NotAThreshold(String),
     #[error("{0:?} is not a number of records")]
     NotASize(String),
+    #[error("{0:?} is no URL; it begins with http:// or https://")]
+    NotAUrl(String),
     #[error("no key {0} above this line")]
     UnknownKey(KeyLabel),
     #[error("a second quorum; the policy says what is required once")]
@@ -77,6 +79,7 @@ pub enum PolicyFault {
 #[derive(Default)]
 struct Reader {
     logs: BTreeMap<Origin, LogKeys>,
+    log_urls: BTreeMap<Origin, String>,
     parties: Vec<Party>,
     quorum: Option<Option<usize>>,
     log_keys: BTreeSet<[u8; 32]>,
@@ -100,6 +103,17 @@ impl FromStr for Policy {
     }
 }
 
+/// Whoever fetches from it reads the rest of it.
+fn read_url(text: &str) -> Result<String, PolicyFault> {
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(text.into()),
+        _ => Err(PolicyFault::NotAUrl(text.into())),
+    }
+}
+
 impl Reader {
     fn statement(&mut self, line: &str) -> Result<(), PolicyFault> {
         if line.chars().any(|c| c.is_control() && c != '\t') {
@@ -111,9 +125,11 @@ impl Reader {
         match words[..] {
             [] => Ok(()),
             [first, ..] if first.starts_with('#') => Ok(()),
-            ["log", key] | ["log", key, _] => self.log(key),
+            ["log", key] => self.log(key, None),
+            ["log", key, url] => self.log(key, Some(read_url(url)?)),
             ["log", ..] => incomplete("log <key> [<url>]"),
-            ["witness", name, key] | ["witness", name, key, _] => self.witness(name, key),
+            ["witness", name, key] => self.witness(name, key, None),
+            ["witness", name, key, url] => self.witness(name, key, Some(read_url(url)?)),
             ["witness", ..] => incomplete("witness <name> <key> [<url>]"),
             ["group", name, needed, ref members @ ..] if !members.is_empty() => {
                 self.group(name, needed, members)
@@ -129,7 +145,7 @@ impl Reader {
         }
     }
 
-    fn log(&mut self, key: &str) -> Result<(), PolicyFault> {
+    fn log(&mut self, key: &str, url: Option<String>) -> Result<(), PolicyFault> {
         let key: PublicKey = key.parse()?;
         let key = key.for_use(KeyUse::Log)?;
         if !self.log_keys.insert(*key.bytes()) {
@@ -137,18 +153,21 @@ impl Reader {
         }
         let origin: Origin = key.label().name.parse()?;
         let keys = LogKeys::new(origin.clone());
+        if let Some(url) = url {
+            self.log_urls.insert(origin.clone(), url);
+        }
         let keys = self.logs.entry(origin).or_insert(keys);
         Ok(keys.set(key, Validity::ALWAYS)?)
     }
 
-    fn witness(&mut self, name: &str, key: &str) -> Result<(), PolicyFault> {
+    fn witness(&mut self, name: &str, key: &str, url: Option<String>) -> Result<(), PolicyFault> {
         let key: PublicKey = key.parse()?;
         let key = key.for_use(KeyUse::Cosigner)?;
         if !self.witness_keys.insert(*key.bytes()) {
             return Err(PolicyFault::SameKeyTwice);
         }
         let (key, revoked) = (Box::new(key), false);
-        self.define(name, PartyKind::Witness { key, revoked })
+        self.define(name, PartyKind::Witness { key, url, revoked })
     }
 
     fn group(&mut self, name: &str, needed: &str, names: &[&str]) -> Result<(), PolicyFault> {
@@ -209,7 +228,7 @@ impl Reader {
 
     fn revoked(&mut self, label: &KeyLabel) -> Result<(), PolicyFault> {
         for party in &mut self.parties {
-            if let PartyKind::Witness { key, revoked } = &mut party.kind
+            if let PartyKind::Witness { key, revoked, .. } = &mut party.kind
                 && key.label() == label
             {
                 *revoked = true;
@@ -245,6 +264,7 @@ impl Reader {
         let quorum = self.quorum.ok_or(PolicyFault::NoQuorum)?;
         let policy = Policy {
             logs: self.logs,
+            log_urls: self.log_urls,
             parties: self.parties,
             quorum,
         };

@@ -1,7 +1,7 @@
 //! An order desk: this service, a nats-server, and clients. Every wait is for a
 //! record of the service's own log.
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, net::SocketAddr, time::Duration};
 
 use bus::{
     Bus, BusOptions,
@@ -35,6 +35,7 @@ pub struct Desk {
     pub client: OrderServiceClient<Channel>,
     pub admin: AdminServiceClient<Channel>,
     pub log: LogServiceClient<Channel>,
+    pub http: SocketAddr,
     pub stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
     set: fn(&mut ServiceOptions),
@@ -57,11 +58,12 @@ impl Desk {
         })
         .expect("nats-server");
         let stop = CancellationToken::new();
-        let (channel, task) = run(config(&directory, &nats, set), stop.clone()).await;
+        let (channel, http, task) = run(config(&directory, &nats, set), stop.clone()).await;
         Self {
             client: OrderServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel.clone()),
             log: LogServiceClient::new(channel),
+            http,
             stop,
             task,
             set,
@@ -104,8 +106,9 @@ impl Desk {
     pub async fn start_anew(&mut self) {
         self.stop = CancellationToken::new();
         let config = config(&self.directory, &self.nats, self.set);
-        let (channel, task) = run(config, self.stop.clone()).await;
+        let (channel, http, task) = run(config, self.stop.clone()).await;
         self.task = task;
+        self.http = http;
         self.client = OrderServiceClient::new(channel.clone());
         self.admin = AdminServiceClient::new(channel.clone());
         self.log = LogServiceClient::new(channel);
@@ -122,6 +125,15 @@ impl Desk {
     pub async fn pending_work(&mut self) -> u64 {
         let status = ok(self.admin.get_status(GetStatusRequest {}).await);
         status.partitions[0].pending_work
+    }
+
+    /// What the service says when it does not start.
+    pub async fn fails_to_start(&self) -> String {
+        let config = config(&self.directory, &self.nats, self.set);
+        let run = order::run(config, None, CancellationToken::new());
+        let ended = tokio::time::timeout(PATIENCE, run).await;
+        let error = ended.expect("an end in time").expect_err("it starts");
+        format!("{error:#}")
     }
 
     pub async fn bus(&self) -> Bus {
@@ -173,14 +185,18 @@ impl Drop for Desk {
     }
 }
 
-async fn run(config: Config, stop: CancellationToken) -> (Channel, JoinHandle<anyhow::Result<()>>) {
+async fn run(
+    config: Config,
+    stop: CancellationToken,
+) -> (Channel, SocketAddr, JoinHandle<anyhow::Result<()>>) {
     let (ready, is_ready) = oneshot::channel();
     let task = tokio::spawn(order::run(config, Some(ready), stop));
-    let Ok(Addresses { grpc, .. }) = is_ready.await else {
+    let Ok(Addresses { grpc, http }) = is_ready.await else {
         panic!("the service ended: {:?}", task.await);
     };
     let endpoint = Channel::from_shared(format!("http://{grpc}")).expect("an address");
-    (endpoint.connect().await.expect("a connection"), task)
+    let channel = endpoint.connect().await.expect("a connection");
+    (channel, http, task)
 }
 
 fn config(directory: &TempDir, nats: &NatsServer, set: fn(&mut ServiceOptions)) -> Config {

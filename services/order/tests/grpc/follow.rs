@@ -86,11 +86,19 @@ async fn a_reader_that_does_not_follow_comes_to_an_end() {
         (1, 2, &[1, 2]),
         (3, 0, &[3]),
         (4, 0, &[]),
-        (u64::MAX, 0, &[]),
     ] {
         let mut parts = ok(desk.log.read(read(from, false, limit)).await);
         let seen: Vec<u64> = all(&mut parts).await.into_iter().map(|p| p.0).collect();
         assert_eq!(seen, expected, "from {from}, at most {limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_more_than_there_is_is_told() {
+    let mut desk = Desk::with_households(&["H1"]).await;
+    for (from, follow) in [(3, false), (3, true), (u64::MAX, false)] {
+        let refusal = refused(desk.log.read(read(from, follow, 0)).await);
+        refusal.is(Code::OutOfRange, "BEYOND_LOG", &["position 1", "from 2"]);
     }
 }
 

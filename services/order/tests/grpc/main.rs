@@ -1,5 +1,5 @@
 //! The whole service on a real nats-server: what it refuses, and how it says
-//! so; what it answers again; what it tells of the past; what nobody may read.
+//! so; what it answers again; what it tells of the past and proves; what nobody may read.
 
 mod ask;
 mod desk;
@@ -11,6 +11,7 @@ mod hand_over;
 mod lists;
 mod logistics;
 mod past;
+mod proofs;
 mod repeats;
 mod secrets;
 mod unknown;
