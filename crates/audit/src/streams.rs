@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bus::{Bus, BusOptions, StreamName};
 use bytes::Bytes;
+use decider::{Position, Service};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     error::AuditError,
-    history::{History, Log, LogName},
+    history::{Entry, History, Log, LogName},
     progress::Progress,
 };
 
@@ -60,15 +61,7 @@ impl Streams {
         history: &History,
         progress: &dyn Progress,
     ) -> Result<Self, AuditError> {
-        let options = BusOptions {
-            url: url.to_owned(),
-            name: "baogong-audit".into(),
-            replicas: 1,
-        };
-        let bus = Bus::connect(options).await.map_err(AuditError::Nats)?;
-        timeout(CONNECT_TIMEOUT, bus.wait_connected())
-            .await
-            .map_err(|_| AuditError::NatsUnreachable)?;
+        let bus = connect(url).await?;
         let mut streams = Self::default();
         for (name, log) in &history.logs {
             let copy = read_one(&bus, *name, log, history.live, progress)
@@ -80,6 +73,68 @@ impl Streams {
         }
         Ok(streams)
     }
+}
+
+async fn connect(url: &str) -> Result<Bus, AuditError> {
+    let options = BusOptions {
+        url: url.to_owned(),
+        name: "baogong-audit".into(),
+        replicas: 1,
+    };
+    let bus = Bus::connect(options).await.map_err(AuditError::Nats)?;
+    timeout(CONNECT_TIMEOUT, bus.wait_connected())
+        .await
+        .map_err(|_| AuditError::NatsUnreachable)?;
+    Ok(bus)
+}
+
+/// The logs as their streams have them, and nothing else. A message is the
+/// record at its sequence number; where it says another position, that is a
+/// finding of `verify`.
+pub(crate) async fn history(url: &str, progress: &dyn Progress) -> Result<History, AuditError> {
+    let bus = connect(url).await?;
+    let mut history = History::default();
+    for service in Service::ALL {
+        // Partitions are numbered without gaps.
+        for partition in 0.. {
+            let name = LogName::new(service, partition);
+            let read = whole(&bus, name, progress).await;
+            match read.map_err(|source| AuditError::Stream { log: name, source })? {
+                Some(log) => history.logs.insert(name, log),
+                None if partition == 0 => return Err(AuditError::NoStream(service)),
+                None => break,
+            };
+        }
+    }
+    Ok(history)
+}
+
+async fn whole(
+    bus: &Bus,
+    name: LogName,
+    progress: &dyn Progress,
+) -> Result<Option<Log>, bus::BusError> {
+    let stream = StreamName::new(name.service.name(), name.partition);
+    let Some(state) = bus.stream_state(&stream).await? else {
+        return Ok(None);
+    };
+    let what = format!("stream {stream}");
+    let mut log = Log::default();
+    let mut next = 1;
+    while next <= state.last_sequence {
+        let part = bus.read(&stream, next, CHUNK_MESSAGES).await?;
+        for message in &part {
+            // The delivery's memory is shared: what is kept is copied.
+            let bytes = Bytes::copy_from_slice(&message.payload);
+            log.entries
+                .push(Entry::new(Position(message.sequence), bytes));
+        }
+        // What was deleted gives a part without messages; go on behind it.
+        let reached = part.last().map_or(0, |message| message.sequence);
+        next = reached.max(next + CHUNK_MESSAGES as u64 - 1) + 1;
+        progress.reading(&what, log.entries.len() as u64);
+    }
+    Ok(Some(log))
 }
 
 async fn read_one(

@@ -1,0 +1,317 @@
+//! Carries out `baogong audit …`. Reports go to stdout, progress to stderr.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use serde::Serialize;
+use transparency::{ConsistencyProof, Policy, Receipt};
+
+use crate::{
+    bundle,
+    cli::{
+        AuditCommand, CheckArgs, ExportArgs, ProveArgs, ReconcileArgs, ReplayArgs, StateArgs,
+        TimelineArgs, Verdict, VerifyArgs,
+    },
+    digest::ThisVersion,
+    error::AuditError,
+    history::{History, LogName},
+    load::load_with,
+    notes, print,
+    progress::Terminal,
+    prove,
+    published::Current,
+    receipt, reconcile, replay,
+    source::Source,
+    state,
+    streams::Streams,
+    timeline,
+    verify::{self, Evidence},
+};
+
+/// Carries out one command and prints its report.
+///
+/// # Errors
+/// Nothing can be said: the logs or files cannot be read or cannot be judged.
+pub async fn run(command: AuditCommand) -> anyhow::Result<Verdict> {
+    match command {
+        AuditCommand::Replay(args) => run_replay(args).await,
+        AuditCommand::Verify(args) => run_verify(args).await,
+        AuditCommand::Reconcile(args) => run_reconcile(args).await,
+        AuditCommand::Prove(args) => run_prove(args).await,
+        AuditCommand::Check(args) => run_check(&args),
+        AuditCommand::State(args) => run_state(args).await,
+        AuditCommand::Timeline(args) => run_timeline(args).await,
+        AuditCommand::Export(args) => run_export(args).await,
+    }
+}
+
+async fn run_replay(args: ReplayArgs) -> anyhow::Result<Verdict> {
+    let history = read(&args.source.source()?).await?;
+    let replay = replay::replay(&history, &args.order_id)?;
+    print(args.json, &replay, || replay.table(args.width))?;
+    Ok(Verdict::Holds)
+}
+
+async fn run_verify(args: VerifyArgs) -> anyhow::Result<Verdict> {
+    let source = args.source.source()?;
+    let policy = args.policy.as_deref().map(policy).transpose()?;
+    let since = args.since.as_deref().map(notes::read).transpose()?;
+    let since = since.unwrap_or_default();
+    let given = args.checkpoints.checkpoints.as_deref();
+    let (current, history) = with_checkpoints(&source, given).await?;
+    let mut report = verify::verify(&history);
+    let mut evidence = BTreeMap::new();
+    let policy = policy.map(Arc::new);
+    for name in history.logs.keys() {
+        let since = since.get(name).cloned();
+        let consistency = match &since {
+            Some(since) => consistency(&current, *name, since.claimed_head().size).await?,
+            None => None,
+        };
+        evidence.insert(
+            *name,
+            Evidence {
+                published: current.get(*name),
+                since,
+                policy: policy.clone(),
+                consistency,
+            },
+        );
+    }
+    let gone = since.keys().filter(|name| !history.logs.contains_key(name));
+    report.missing = gone.copied().collect();
+    verify::verify_proofs(&mut report, &history, &evidence, &ThisVersion);
+    print(args.json, &report, || report.text())?;
+    if let Some(path) = &args.save {
+        save(path, report.holds, &current)?;
+    }
+    Ok(Verdict::of(report.holds))
+}
+
+/// The service's own proof, where a service is asked and has something to
+/// prove. The records are judged by themselves in any case.
+async fn consistency(
+    current: &Current,
+    name: LogName,
+    seen: u64,
+) -> Result<Option<ConsistencyProof>, AuditError> {
+    let (Some(remote), Ok(checkpoint)) = (current.remotes.get(&name), current.checkpoint(name))
+    else {
+        return Ok(None);
+    };
+    let size = checkpoint.claimed_head().size;
+    if seen > size {
+        return Ok(None);
+    }
+    remote.consistency(seen, size).await.map(Some)
+}
+
+fn save(path: &Path, holds: bool, current: &Current) -> anyhow::Result<()> {
+    if !holds {
+        eprintln!(
+            "{}: nothing was saved, since not everything holds; what you saw last time stays what \
+             you compare with",
+            path.display()
+        );
+        return Ok(());
+    }
+    let checkpoints = current.readable();
+    if checkpoints.is_empty() {
+        let why = "none of the logs has let out one";
+        let path = path.to_owned();
+        return Err(AuditError::NoNotes { path, why }.into());
+    }
+    notes::save(path, &checkpoints)?;
+    eprintln!(
+        "{} checkpoints saved in {}",
+        checkpoints.len(),
+        path.display()
+    );
+    Ok(())
+}
+
+async fn run_reconcile(args: ReconcileArgs) -> anyhow::Result<Verdict> {
+    let mut source = args.source.source()?;
+    if let Some(url) = &args.nats {
+        source = source.with_nats(url);
+    }
+    let history = read(&source).await?;
+    let streams = match source.nats() {
+        Some(url) if !args.without_nats => {
+            let progress = Terminal::new();
+            Some(Streams::read_with(url, &history, &progress).await?)
+        }
+        _ => None,
+    };
+    let report = reconcile::reconcile(&history, streams.as_ref());
+    print(args.json, &report, || print::reconcile(&report))?;
+    Ok(Verdict::of(report.holds))
+}
+
+async fn run_prove(args: ProveArgs) -> anyhow::Result<Verdict> {
+    let source = args.source.source()?;
+    let policy = args.policy.as_deref().map(policy).transpose()?;
+    let history = read(&source).await?;
+    let given = args.checkpoints.checkpoints.as_deref();
+    let receipt = prove::prove(&source, &history, &args.order_id, given).await?;
+    if let Some(policy) = &policy {
+        receipt
+            .check(policy)
+            .context("the receipt is not written, since the policy does not accept it")?;
+    }
+    let text = receipt.to_string();
+    match &args.out {
+        None => write(&text)?,
+        Some(path) => {
+            notes::write(path, &text)?;
+            let logs: std::collections::BTreeSet<String> = receipt
+                .entries
+                .iter()
+                .map(|entry| entry.checkpoint.origin().to_string())
+                .collect();
+            write(&format!(
+                "{}: {} records of {} logs, each with its proof ({} bytes)\n",
+                path.display(),
+                receipt.entries.len(),
+                logs.len(),
+                text.len()
+            ))?;
+        }
+    }
+    Ok(Verdict::Holds)
+}
+
+fn run_check(args: &CheckArgs) -> anyhow::Result<Verdict> {
+    let policy = policy(&args.policy)?;
+    let path = &args.receipt;
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_string(&mut text).map(|_| ())
+    } else {
+        fs::read_to_string(path).map(|read| text = read)
+    };
+    read.map_err(|source| AuditError::File {
+        path: path.clone(),
+        source,
+    })?;
+    let refused = |source| AuditError::Receipt {
+        path: path.clone(),
+        source,
+    };
+    let receipt: Receipt = text.parse().map_err(refused)?;
+    let checked = receipt::check(&receipt, &policy).map_err(refused)?;
+    print(args.json, &checked, || checked.text(args.width))?;
+    Ok(Verdict::of(checked.holds))
+}
+
+async fn run_state(args: StateArgs) -> anyhow::Result<Verdict> {
+    let moment = args.at.as_deref().map(state::Moment::parse).transpose()?;
+    let history = read(&args.source.source()?).await?;
+    let state = state::state(&history, &args.stream, moment)?;
+    print(args.json, &state, || state.text(args.width))?;
+    Ok(Verdict::Holds)
+}
+
+async fn run_timeline(args: TimelineArgs) -> anyhow::Result<Verdict> {
+    let wanted = timeline::Wanted::parse(&args)?;
+    let history = read(&args.source.source()?).await?;
+    let timeline = timeline::timeline(&history, &wanted)?;
+    print(args.json, &timeline, || timeline.text(args.width))?;
+    Ok(Verdict::Holds)
+}
+
+async fn run_export(args: ExportArgs) -> anyhow::Result<Verdict> {
+    let source = args.source.source()?;
+    let policy = match args.policy.clone().or_else(|| own_policy(&source)) {
+        Some(path) => Some(bundle::policy_text(&path)?),
+        None => None,
+    };
+    let given = args.checkpoints.checkpoints.as_deref();
+    let (current, history) = with_checkpoints(&source, given).await?;
+    let progress = Terminal::new();
+    let checkpoints = current.readable();
+    let exported = bundle::export(
+        &args.out,
+        &history,
+        &checkpoints,
+        policy.as_deref(),
+        &progress,
+    )?;
+    drop(progress);
+    print(args.json, &exported, || print::exported(&exported))?;
+    Ok(Verdict::Holds)
+}
+
+/// The policy that a suite keeps with its keys.
+fn own_policy(source: &Source) -> Option<PathBuf> {
+    let path = match source {
+        Source::Suite { data_dir, .. } => data_dir.as_ref()?.join("keys").join("policy"),
+        Source::Logs { directory, .. } => directory.join("keys").join("policy"),
+        Source::Bundle { directory } => directory.join("policy"),
+        Source::Streams { .. } => return None,
+    };
+    path.is_file().then_some(path)
+}
+
+fn policy(path: &Path) -> Result<Policy, AuditError> {
+    let text = fs::read_to_string(path).map_err(|source| AuditError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    text.parse().map_err(|source| AuditError::Policy {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Running services record on meanwhile: their checkpoints are read first, so
+/// that the records cover them. Elsewhere the records are, since reading them
+/// tells whether the rest can be relied on.
+async fn with_checkpoints(
+    source: &Source,
+    given: Option<&Path>,
+) -> Result<(Current, History), AuditError> {
+    let any = BTreeMap::new();
+    if matches!(source, Source::Suite { .. }) {
+        let current = Current::of(source, given, &any).await?;
+        return Ok((current, read(source).await?));
+    }
+    let history = read(source).await?;
+    Ok((Current::of(source, given, &any).await?, history))
+}
+
+async fn read(source: &Source) -> Result<History, AuditError> {
+    let progress = Terminal::new();
+    load_with(source, &progress).await
+}
+
+fn print<T: Serialize>(
+    json: bool,
+    report: &T,
+    human: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    let mut text = if json {
+        serde_json::to_string_pretty(report).context("the report cannot be written as JSON")?
+    } else {
+        human()
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    write(&text)
+}
+
+fn write(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A pager that was closed has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("the report cannot be printed"),
+    }
+}
