@@ -8,7 +8,7 @@ use decider::{Domain, Position, Violation};
 use proto::record;
 
 use crate::{
-    history::{Log, RUNTIME_PREFIX},
+    history::{Entry, Log, RUNTIME_PREFIX},
     units::{self, Step},
 };
 
@@ -33,8 +33,13 @@ pub(crate) fn fold<D: Domain>(log: &Log) -> Folded<D> {
 
 /// `after` sees the state after each record that counts, those of the runtime
 /// included.
-pub(crate) fn fold_with<D: Domain>(
-    log: &Log,
+pub(crate) fn fold_with<D: Domain>(log: &Log, after: impl FnMut(Position, &D::State)) -> Folded<D> {
+    fold_entries(&log.entries, after)
+}
+
+/// As [`fold_with`], of the beginning of a log.
+pub(crate) fn fold_entries<D: Domain>(
+    entries: &[Entry],
     mut after: impl FnMut(Position, &D::State),
 ) -> Folded<D> {
     let mut folded = Folded {
@@ -42,7 +47,7 @@ pub(crate) fn fold_with<D: Domain>(
         violations: Vec::new(),
         panic: None,
     };
-    units::walk(log, |step| {
+    units::walk(entries, |step| {
         let Step::Whole(records) = step else { return };
         for raw in records {
             if folded.panic.is_some() {
@@ -69,7 +74,7 @@ pub(crate) fn fold_with<D: Domain>(
         Ok(violations) => folded.violations = violations,
         Err(message) => {
             folded.panic = Some(Panicked {
-                position: log.last_position(),
+                position: entries.last().map_or(Position::ZERO, |e| e.position),
                 message,
             });
         }

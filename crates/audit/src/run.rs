@@ -71,7 +71,7 @@ async fn run_verify(args: VerifyArgs) -> anyhow::Result<Verdict> {
     for name in history.logs.keys() {
         let since = since.get(name).cloned();
         let consistency = match &since {
-            Some(since) => consistency(&current, *name, since.claimed_head().size).await?,
+            Some(since) => consistency(&current, *name, since.claimed_head().size).await,
             None => None,
         };
         evidence.insert(
@@ -94,22 +94,20 @@ async fn run_verify(args: VerifyArgs) -> anyhow::Result<Verdict> {
     Ok(Verdict::of(report.holds))
 }
 
-/// The service's own proof, where a service is asked and has something to
+/// The service's own proof, or why it gives none, where a service is asked and has something to
 /// prove. The records are judged by themselves in any case.
 async fn consistency(
     current: &Current,
     name: LogName,
     seen: u64,
-) -> Result<Option<ConsistencyProof>, AuditError> {
-    let (Some(remote), Ok(checkpoint)) = (current.remotes.get(&name), current.checkpoint(name))
-    else {
-        return Ok(None);
-    };
-    let size = checkpoint.claimed_head().size;
+) -> Option<Result<ConsistencyProof, String>> {
+    let remote = current.remotes.get(&name)?;
+    let size = current.checkpoint(name).ok()?.claimed_head().size;
     if seen > size {
-        return Ok(None);
+        return None;
     }
-    remote.consistency(seen, size).await.map(Some)
+    let proof = remote.consistency(seen, size).await;
+    Some(proof.map_err(|error| error.to_string()))
 }
 
 fn save(path: &Path, holds: bool, current: &Current) -> anyhow::Result<()> {

@@ -1,19 +1,20 @@
 //! What one entity was at a moment, by its domain's own words, and the records
 //! that led there.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use decider::{Domain, Position, Revision, Service, Source, StreamId, Timestamp};
 use inventory_domain::Stock;
 use logistics_domain::Logistics;
 use notification_domain::Notifications;
 use order_domain::Orders;
+use proto::record::Raw;
 use serde::Serialize;
 
 use crate::{
     error::AuditError,
-    fold::fold_with,
-    history::{History, Log, LogName},
+    fold::fold_entries,
+    history::{Entry, History, Log, LogName},
     replay::{self, Line},
     table, time,
     units::Standing,
@@ -89,14 +90,20 @@ pub fn state(
     })
 }
 
-fn records(log: &Log) -> impl Iterator<Item = &proto::record::Raw> {
-    log.entries.iter().filter_map(|e| e.record.as_ref().ok())
+fn records(log: &Log) -> impl Iterator<Item = &Raw> {
+    read(&log.entries)
+}
+
+fn read(entries: &[Entry]) -> impl Iterator<Item = &Raw> {
+    entries
+        .iter()
+        .filter_map(|entry| entry.record.as_ref().ok())
 }
 
 fn unknown(history: &History, stream: &str) -> AuditError {
     let (category, id) = stream.split_once('/').unwrap_or((stream, ""));
     let start: String = id.chars().take(ALIKE_CHARACTERS).collect();
-    let mut known = std::collections::BTreeSet::new();
+    let mut known = BTreeSet::new();
     for raw in history.logs.values().flat_map(records) {
         if raw.stream.category() == category && raw.stream.id().starts_with(&start) {
             known.insert(raw.stream.to_string());
@@ -127,30 +134,21 @@ fn reached(log: LogName, entries: &Log, moment: Option<Moment>) -> Result<Positi
 }
 
 fn told<D: Domain>(name: LogName, log: &Log, stream: StreamId, at: Position) -> EntityState {
-    let before = Log {
-        entries: log
-            .entries
-            .iter()
-            .filter(|entry| entry.position <= at)
-            .cloned()
-            .collect(),
-        ..Log::default()
-    };
+    let end = log.entries.partition_point(|entry| entry.position <= at);
+    let (before, after) = log.entries.split_at(end);
     let mut states = std::collections::BTreeMap::new();
-    let mine = |position| {
-        let entry = before.get(position)?;
-        let raw = entry.record.as_ref().ok()?;
-        (raw.stream == stream).then_some(raw)
-    };
-    let folded = fold_with::<D>(&before, |position, state| {
-        if mine(position).is_some() {
+    let idle = Standing::of_entries(before).idle;
+    let own: Vec<&Raw> = read(before)
+        .filter(|raw| raw.stream == stream && !idle.contains(&raw.position))
+        .collect();
+    let mine: BTreeSet<Position> = own.iter().map(|raw| raw.position).collect();
+    let folded = fold_entries::<D>(before, |position, state| {
+        if mine.contains(&position) {
             states.insert(position, D::describe(state, &stream));
         }
     });
-    let idle = Standing::of(&before).idle;
-    let own: Vec<_> = records(&before).filter(|r| r.stream == stream).collect();
-    let lines = own.iter().filter(|raw| !idle.contains(&raw.position));
-    let history: Vec<Line> = lines
+    let history: Vec<Line> = own
+        .iter()
         .map(|raw| {
             let at: Source = name.at(raw.position);
             let mut line = replay::line(at, raw, "", 0, false);
@@ -158,13 +156,11 @@ fn told<D: Domain>(name: LogName, log: &Log, stream: StreamId, at: Position) -> 
             line
         })
         .collect();
-    let all = records(log).filter(|r| r.stream == stream).count();
+    let later = read(after).filter(|raw| raw.stream == stream).count();
     EntityState {
         log: name,
         at,
-        at_time: records(&before)
-            .last()
-            .map(|raw| time::rfc3339(raw.recorded)),
+        at_time: read(before).last().map(|raw| time::rfc3339(raw.recorded)),
         revision: history
             .last()
             .map_or(Revision::ZERO, |l| Revision(l.revision)),
@@ -174,7 +170,7 @@ fn told<D: Domain>(name: LogName, log: &Log, stream: StreamId, at: Position) -> 
             D::describe(&folded.state, &stream)
         },
         history,
-        later: (all - own.len()) as u64,
+        later: later as u64,
         stream,
     }
 }

@@ -4,13 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use decider::Position;
+use decider::{Actor, Area, Position};
+use prost::Name;
 use proto::{
-    record::Raw,
+    log::v1::UnitVoided,
+    record::{Encoded, Raw},
     unit::{Taken, Units},
 };
 
-use crate::history::Log;
+use crate::history::{Entry, Log};
 
 /// The units of one log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,8 +30,12 @@ pub(crate) struct Standing {
 
 impl Standing {
     pub(crate) fn of(log: &Log) -> Self {
+        Self::of_entries(&log.entries)
+    }
+
+    pub(crate) fn of_entries(entries: &[Entry]) -> Self {
         let mut standing = Self::default();
-        walk(log, |step| match step {
+        walk_with(entries, envelope, |step| match step {
             Step::Whole(records) => {
                 if let Some(pair) = records
                     .windows(2)
@@ -76,42 +82,74 @@ pub(crate) enum Step {
     Open(Vec<Raw>),
 }
 
+/// A record without its event: enough to tell units apart.
+fn envelope(raw: &Raw) -> Raw {
+    Raw {
+        position: raw.position,
+        event_id: String::new(),
+        stream: raw.stream.clone(),
+        revision: raw.revision,
+        area: Area::default(),
+        occurred: raw.occurred,
+        recorded: raw.recorded,
+        actor: Actor::system(""),
+        cause: raw.cause.clone(),
+        correlation_id: String::new(),
+        traceparent: String::new(),
+        unit_remaining: raw.unit_remaining,
+        event: Encoded {
+            type_name: raw.event.type_name.clone(),
+            data: Vec::new(),
+        },
+    }
+}
+
 /// Unit by unit. A record that cannot be read ends the unit before it.
-pub(crate) fn walk(log: &Log, mut step: impl FnMut(Step)) {
+pub(crate) fn walk(entries: &[Entry], step: impl FnMut(Step)) {
+    walk_with(entries, Raw::clone, step);
+}
+
+fn walk_with(entries: &[Entry], copy: impl Fn(&Raw) -> Raw, mut step: impl FnMut(Step)) {
     let mut units = Units::default();
-    for entry in &log.entries {
+    for entry in entries {
         let Ok(raw) = &entry.record else {
             if let Some(broken) = given_up(&mut units, entry.position, "it cannot be read") {
                 step(broken);
             }
             continue;
         };
-        take(&mut units, raw, &mut step);
+        take(&mut units, copy(raw), &mut step);
     }
     if !units.open().is_empty() {
         step(Step::Open(units.open().to_vec()));
     }
 }
 
-fn take(units: &mut Units, raw: &Raw, step: &mut impl FnMut(Step)) {
-    match units.take(raw.clone()) {
+fn take(units: &mut Units, raw: Raw, step: &mut impl FnMut(Step)) {
+    let missing = units.open().last().map_or(0, |last| last.unit_remaining);
+    let voided = raw.event.type_name == UnitVoided::full_name();
+    if missing > 0 && !voided && raw.unit_remaining != missing - 1 {
+        let why = format!(
+            "{missing} more records of the command before it were to follow, and nothing says that \
+             it is void"
+        );
+        if let Some(broken) = given_up(units, raw.position, &why) {
+            step(broken);
+        }
+    }
+    match units.take(raw) {
         Ok(Taken::Open) => {}
         Ok(Taken::Whole(records)) => step(Step::Whole(records)),
         Ok(Taken::Void { note, torso }) => {
             step(Step::Void(torso));
             step(Step::Whole(vec![*note]));
         }
-        Err(error) => {
-            let why = format!(
-                "{} more records of the command before it were to follow, and nothing says that \
-                 it is void",
-                error.missing
-            );
-            if let Some(broken) = given_up(units, raw.position, &why) {
-                step(broken);
-                take(units, raw, step);
-            }
-        }
+        // Only what goes on from an open unit can break it.
+        Err(error) => step(Step::Broken {
+            torso: Vec::new(),
+            at: error.position,
+            why: error.to_string(),
+        }),
     }
 }
 

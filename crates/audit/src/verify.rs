@@ -108,6 +108,8 @@ pub enum FindingKind {
     Shrunk,
     /// What the auditor saw before is not the beginning of the log.
     Rewritten,
+    /// The service does not prove that it goes on from there.
+    NotProven,
     /// The replayed state is not the one that was signed.
     StateDiffers,
 }
@@ -150,7 +152,11 @@ impl FindingKind {
             Self::StateViolation => ENTITY,
             Self::NoCheckpoint => NOTARY,
             Self::CheckpointRefused => KEYS,
-            Self::RecordsMissing | Self::RootDiffers | Self::Shrunk | Self::Rewritten => EVIDENCE,
+            Self::RecordsMissing
+            | Self::RootDiffers
+            | Self::Shrunk
+            | Self::Rewritten
+            | Self::NotProven => EVIDENCE,
             Self::StateDiffers => STATE,
             Self::WrongStream
             | Self::TimeBackwards

@@ -29,8 +29,9 @@ pub struct Evidence {
     /// What the auditor saw last time.
     pub since: Option<Checkpoint>,
     pub policy: Option<Arc<Policy>>,
-    /// As the service gave it, from `since` to what is published.
-    pub consistency: Option<ConsistencyProof>,
+    /// As the service gave it, from `since` to what is published; or why it
+    /// gave none. None where no service was asked.
+    pub consistency: Option<Result<ConsistencyProof, String>>,
 }
 
 /// What was found of one log's proofs.
@@ -258,7 +259,7 @@ impl Judged<'_> {
         &mut self,
         since: &Checkpoint,
         current: Option<&Checkpoint>,
-        proof: Option<&ConsistencyProof>,
+        proof: Option<&Result<ConsistencyProof, String>>,
     ) -> SinceReport {
         let seen = since.claimed_head();
         let note = self.still_signed(since);
@@ -288,8 +289,8 @@ impl Judged<'_> {
                     current.size, seen.size
                 );
                 self.find(Kind::Shrunk, detail);
-            } else if let Some(Err(error)) = proof.map(|proof| proof.check(&seen, &current)) {
-                self.find(Kind::Rewritten, error.to_string());
+            } else if let Some(proof) = proof {
+                self.consistent(proof, seen, current);
             }
         }
         SinceReport {
@@ -297,6 +298,28 @@ impl Judged<'_> {
             root: seen.root.to_string(),
             extended: self.findings.len() == found,
             note,
+        }
+    }
+
+    fn consistent(
+        &mut self,
+        proof: &Result<ConsistencyProof, String>,
+        seen: TreeHead,
+        current: TreeHead,
+    ) {
+        match proof {
+            Ok(proof) => {
+                if let Err(error) = proof.check(&seen, &current) {
+                    self.find(Kind::Rewritten, error.to_string());
+                }
+            }
+            Err(why) => {
+                let detail = format!(
+                    "its service gives no proof that it goes on from {} records: {why}",
+                    seen.size
+                );
+                self.find(Kind::NotProven, detail);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use audit::{
     StateDigests, ThisVersion, VerifyReport, verify, verify_proofs,
 };
 use decider::{Position, Service};
-use transparency::{Checkpoint, StateDigest};
+use transparency::{Checkpoint, ConsistencyProof, StateDigest};
 
 use crate::{
     golden,
@@ -173,17 +173,25 @@ fn a_log_that_lost_its_end_is_seen() {
 fn a_proof_of_the_service_that_does_not_hold_is_seen() {
     let case = Case::new(&Notary::default());
     let history = History::from_bytes(case.records.clone());
-    let mut report = verify(&history);
-    let evidence = Evidence {
-        published: case.published[&ORDER_LOG].clone(),
-        since: case.since.get(&ORDER_LOG).cloned(),
-        policy: None,
-        consistency: Some(transparency::ConsistencyProof::default()),
+    let given = |consistency: Result<ConsistencyProof, String>| {
+        let mut report = verify(&history);
+        let evidence = Evidence {
+            published: case.published[&ORDER_LOG].clone(),
+            since: case.since.get(&ORDER_LOG).cloned(),
+            policy: None,
+            consistency: Some(consistency),
+        };
+        let evidence = BTreeMap::from([(ORDER_LOG, evidence)]);
+        verify_proofs(&mut report, &history, &evidence, &ThisVersion);
+        report
     };
-    let evidence = BTreeMap::from([(ORDER_LOG, evidence)]);
-    verify_proofs(&mut report, &history, &evidence, &ThisVersion);
-    let kinds: Vec<_> = report.logs[0].findings.iter().map(|f| f.kind).collect();
-    assert_eq!(kinds, [Kind::Rewritten]);
+    let kinds = |report: &VerifyReport| -> Vec<Kind> {
+        report.logs[0].findings.iter().map(|f| f.kind).collect()
+    };
+    let report = given(Err("it does not want to".into()));
+    assert_eq!(kinds(&report), [Kind::NotProven]);
+    let report = given(Ok(ConsistencyProof::default()));
+    assert_eq!(kinds(&report), [Kind::Rewritten]);
     assert!(
         report.logs[0].findings[0]
             .detail

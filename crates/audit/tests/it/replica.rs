@@ -150,6 +150,26 @@ async fn the_streams_alone_are_verified_replayed_and_proven() {
         .await
         .expect("proven");
     assert_eq!(receipt.entries.len(), 24);
+
+    let policy = directory.path().join("policy");
+    std::fs::write(&policy, notary.policy()).expect("written");
+    let seen = path.to_str().expect("text");
+    let url = server.url();
+    let words = [
+        "audit",
+        "verify",
+        "--streams",
+        &url,
+        "--checkpoints",
+        seen,
+        "--since",
+        seen,
+        "--policy",
+        policy.to_str().expect("text"),
+    ];
+    let words = words.map(str::to_owned);
+    let verified = crate::commands::status_of(&words).await;
+    assert_eq!(verified, (0, String::new()));
 }
 
 #[tokio::test]

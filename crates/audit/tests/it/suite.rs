@@ -120,15 +120,7 @@ impl Suite {
         let message = pb::CursorAdvanced {
             source: Some(record::source_to_proto(&source)),
         };
-        let event = Event {
-            service: by,
-            stream: StreamId::new("runtime", "cursor"),
-            encoded: Encoded {
-                type_name: "baogong.log.v1.CursorAdvanced".into(),
-                data: message.encode_to_vec(),
-            },
-        };
-        self.timer(vec![event]);
+        self.timer(vec![runtime(by, "cursor", &message)]);
     }
 
     fn record(&mut self, actor: Actor, cause: &Cause, events: Vec<Event>) -> Vec<Source> {
