@@ -23,7 +23,7 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
     for log in &report.missing {
         let _ = writeln!(
             out,
-            "{log}: BROKEN: it was there last time and is not here\n"
+            "{log}: BROKEN: the policy, or what was seen last time, names it, and it is not here\n"
         );
     }
     let findings = findings + report.missing.len();

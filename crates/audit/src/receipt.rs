@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use decider::{Cause, Position, Source};
 use proto::record::{self, Raw};
 use serde::Serialize;
-use transparency::{Met, Policy, Proven, Receipt, ReceiptError};
+use transparency::{FailureKind, Met, Policy, ProofError, Proven, Receipt, ReceiptError};
 
 use crate::{
     causal,
@@ -60,11 +60,22 @@ pub fn check(receipt: &Receipt, policy: &Policy) -> Result<CheckedReceipt, Recei
                 record: failure.record,
                 log: failure.origin.to_string(),
                 position: failure.index.saturating_add(1),
-                why: failure.kind.to_string(),
+                why: why(&failure.kind),
             });
             Ok(failed(failures.collect()))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// In positions, as everywhere here; proofs count from zero.
+fn why(kind: &FailureKind) -> String {
+    match kind {
+        FailureKind::Proof(ProofError::NotIncluded { head, .. }) => format!(
+            "its proof does not lead to the root of its checkpoint ({head}): the record, its place \
+             or the proof was altered, or it is of another tree"
+        ),
+        other => other.to_string(),
     }
 }
 
@@ -80,8 +91,13 @@ fn failed(failures: Vec<FailedRecord>) -> CheckedReceipt {
 fn proven_ones(proven: &[Proven]) -> CheckedReceipt {
     let mut history = History::default();
     let mut failures = Vec::new();
+    let mut heads = BTreeMap::new();
     for (number, one) in (1..).zip(proven) {
-        match of_its_log(one) {
+        let placed = of_its_log(one).and_then(|placed| {
+            not_forked(number, one, &mut heads)?;
+            Ok(placed)
+        });
+        match placed {
             Ok((name, raw)) => {
                 let log = history.logs.entry(name).or_default();
                 log.entries.push(Entry {
@@ -128,6 +144,26 @@ fn of_its_log(proven: &Proven) -> Result<(LogName, Raw), String> {
         ));
     }
     Ok((name, raw))
+}
+
+/// Two roots of one size: the log's signer and its witnesses show different
+/// people different logs.
+fn not_forked<'p>(
+    number: usize,
+    proven: &'p Proven,
+    heads: &mut BTreeMap<(String, u64), (usize, &'p Met)>,
+) -> Result<(), String> {
+    let met = &proven.checkpoint;
+    let key = (met.origin.to_string(), met.head.size);
+    let (first, before) = *heads.entry(key).or_insert((number, met));
+    if before.head == met.head {
+        return Ok(());
+    }
+    Err(format!(
+        "its checkpoint contradicts that of record {first}: both are of {} records, with roots {} \
+         and {}; keep this receipt as evidence that the log was forked",
+        met.head.size, met.head.root, before.head.root
+    ))
 }
 
 fn checkpoints(proven: &[Proven]) -> Vec<CheckedCheckpoint> {

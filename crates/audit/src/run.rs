@@ -1,26 +1,24 @@
 //! Carries out `baogong audit …`. Reports go to stdout, progress to stderr.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use anyhow::Context as _;
 use serde::Serialize;
-use transparency::{ConsistencyProof, Policy, Receipt};
+use transparency::{Policy, Receipt};
 
 use crate::{
     bundle,
     cli::{
         AuditCommand, CheckArgs, ExportArgs, ProveArgs, ReconcileArgs, ReplayArgs, StateArgs,
-        TimelineArgs, Verdict, VerifyArgs,
+        TimelineArgs, Verdict,
     },
-    digest::ThisVersion,
     error::AuditError,
-    history::{History, LogName},
+    history::History,
     load::load_with,
     notes, print,
     progress::Terminal,
@@ -31,8 +29,9 @@ use crate::{
     state,
     streams::Streams,
     timeline,
-    verify::{self, Evidence},
 };
+
+mod verifying;
 
 /// Carries out one command and prints its report.
 ///
@@ -41,7 +40,7 @@ use crate::{
 pub async fn run(command: AuditCommand) -> anyhow::Result<Verdict> {
     match command {
         AuditCommand::Replay(args) => run_replay(args).await,
-        AuditCommand::Verify(args) => run_verify(args).await,
+        AuditCommand::Verify(args) => verifying::verify(args).await,
         AuditCommand::Reconcile(args) => run_reconcile(args).await,
         AuditCommand::Prove(args) => run_prove(args).await,
         AuditCommand::Check(args) => run_check(&args),
@@ -56,82 +55,6 @@ async fn run_replay(args: ReplayArgs) -> anyhow::Result<Verdict> {
     let replay = replay::replay(&history, &args.order_id)?;
     print(args.json, &replay, || replay.table(args.width))?;
     Ok(Verdict::Holds)
-}
-
-async fn run_verify(args: VerifyArgs) -> anyhow::Result<Verdict> {
-    let source = args.source.source()?;
-    let policy = args.policy.as_deref().map(policy).transpose()?;
-    let since = args.since.as_deref().map(notes::read).transpose()?;
-    let since = since.unwrap_or_default();
-    let given = args.checkpoints.checkpoints.as_deref();
-    let (current, history) = with_checkpoints(&source, given).await?;
-    let mut report = verify::verify(&history);
-    let mut evidence = BTreeMap::new();
-    let policy = policy.map(Arc::new);
-    for name in history.logs.keys() {
-        let since = since.get(name).cloned();
-        let consistency = match &since {
-            Some(since) => consistency(&current, *name, since.claimed_head().size).await,
-            None => None,
-        };
-        evidence.insert(
-            *name,
-            Evidence {
-                published: current.get(*name),
-                since,
-                policy: policy.clone(),
-                consistency,
-            },
-        );
-    }
-    let gone = since.keys().filter(|name| !history.logs.contains_key(name));
-    report.missing = gone.copied().collect();
-    verify::verify_proofs(&mut report, &history, &evidence, &ThisVersion);
-    print(args.json, &report, || report.text())?;
-    if let Some(path) = &args.save {
-        save(path, report.holds, &current)?;
-    }
-    Ok(Verdict::of(report.holds))
-}
-
-/// The service's own proof, or why it gives none, where a service is asked and has something to
-/// prove. The records are judged by themselves in any case.
-async fn consistency(
-    current: &Current,
-    name: LogName,
-    seen: u64,
-) -> Option<Result<ConsistencyProof, String>> {
-    let remote = current.remotes.get(&name)?;
-    let size = current.checkpoint(name).ok()?.claimed_head().size;
-    if seen > size {
-        return None;
-    }
-    let proof = remote.consistency(seen, size).await;
-    Some(proof.map_err(|error| error.to_string()))
-}
-
-fn save(path: &Path, holds: bool, current: &Current) -> anyhow::Result<()> {
-    if !holds {
-        eprintln!(
-            "{}: nothing was saved, since not everything holds; what you saw last time stays what \
-             you compare with",
-            path.display()
-        );
-        return Ok(());
-    }
-    let checkpoints = current.readable();
-    if checkpoints.is_empty() {
-        let why = "none of the logs has let out one";
-        let path = path.to_owned();
-        return Err(AuditError::NoNotes { path, why }.into());
-    }
-    notes::save(path, &checkpoints)?;
-    eprintln!(
-        "{} checkpoints saved in {}",
-        checkpoints.len(),
-        path.display()
-    );
-    Ok(())
 }
 
 async fn run_reconcile(args: ReconcileArgs) -> anyhow::Result<Verdict> {
@@ -168,7 +91,7 @@ async fn run_prove(args: ProveArgs) -> anyhow::Result<Verdict> {
         None => write(&text)?,
         Some(path) => {
             notes::write(path, &text)?;
-            let logs: std::collections::BTreeSet<String> = receipt
+            let logs: BTreeSet<String> = receipt
                 .entries
                 .iter()
                 .map(|entry| entry.checkpoint.origin().to_string())

@@ -21,16 +21,18 @@ use crate::{
 };
 
 mod causes;
+mod proof_report;
 pub(crate) mod proofs;
 mod records;
 
-pub use proofs::{CheckpointReport, Cosignature, Evidence, ProofReport, Signatures, SinceReport};
+pub use proof_report::{CheckpointReport, Cosignature, ProofReport, Signatures, SinceReport};
+pub use proofs::Evidence;
 
 /// What was found in all logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     pub holds: bool,
-    /// Logs that were seen last time and are not here.
+    /// Logs that were seen last time, or that a policy names, and are not here.
     pub missing: Vec<LogName>,
     pub logs: Vec<LogReport>,
 }

@@ -156,11 +156,17 @@ fn files(directory: &Path) -> Result<Vec<String>, AuditError> {
             source,
         };
         for entry in fs::read_dir(&folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.is_dir() {
+            let entry = entry.map_err(failed)?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+            let name = path.strip_prefix(directory).unwrap_or(&path);
+            let name = name.to_string_lossy().replace('\\', "/");
+            if kind.is_dir() {
                 folders.push(path);
-            } else if let Ok(name) = path.strip_prefix(directory) {
-                found.push(name.to_string_lossy().replace('\\', "/"));
+            } else if kind.is_file() {
+                found.push(name);
+            } else {
+                // A link may lead anywhere, and round in a circle.
+                return Err(refused(directory, &name, "a bundle has plain files only"));
             }
         }
     }

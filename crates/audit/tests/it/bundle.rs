@@ -227,6 +227,46 @@ async fn one_that_was_altered_together_with_its_sums_does_not_hold() {
     assert!(other.refused().await.contains("it ends within a record"));
 }
 
+/// A whole log is left out, with its sums and its place in the manifest.
+#[tokio::test]
+async fn a_log_that_the_policy_names_is_not_missing_unseen() {
+    let bundle = Bundle::whole().await;
+    for file in [
+        "records/notification-0.entries",
+        "checkpoints/notification-0.checkpoint",
+    ] {
+        fs::remove_file(bundle.path("b").join(file)).expect("removed");
+    }
+    let manifest = bundle.path("b/manifest.json");
+    let text = fs::read_to_string(&manifest).expect("read");
+    let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    json["logs"]
+        .as_array_mut()
+        .expect("logs")
+        .retain(|log| log["log"] != "notification-0");
+    fs::write(&manifest, json.to_string()).expect("written");
+    sum_up(&bundle.path("b"), "manifest.json");
+    let sums = fs::read_to_string(bundle.path("b/SHA256SUMS")).expect("read");
+    let sums: Vec<&str> = sums
+        .split_inclusive('\n')
+        .filter(|l| !l.contains("notification-0"))
+        .collect();
+    fs::write(bundle.path("b/SHA256SUMS"), sums.concat()).expect("written");
+    assert_eq!(bundle.verified().await.expect("read"), Verdict::Broken);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_in_a_bundle_is_refused() {
+    let bundle = Bundle::whole().await;
+    std::os::unix::fs::symlink(bundle.path("b"), bundle.path("b/round")).expect("linked");
+    let refused = bundle.refused().await;
+    assert!(
+        refused.contains("round is refused: a bundle has plain files only"),
+        "{refused}"
+    );
+}
+
 #[tokio::test]
 async fn other_keys_than_the_auditors_and_another_format_are_refused() {
     let bundle = Bundle::of(&day(), &Notary::with_other_keys()).await;

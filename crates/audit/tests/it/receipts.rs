@@ -282,6 +282,27 @@ async fn keys_that_are_wrong_revoked_or_not_enough_are_told_apart() {
     );
 }
 
+/// The log's keys and its witness sign two histories of the same length.
+#[tokio::test]
+async fn a_receipt_with_two_roots_of_one_size_shows_a_fork() {
+    let mut forked = receipt().await;
+    let mut other = day();
+    other.alter("OrderCollected", |raw| raw.correlation_id = "other".into());
+    let directory = tempfile::tempdir().expect("a directory");
+    Notary::default().write(directory.path(), &other.bytes(), |all| all);
+    let source = Source::logs(directory.path());
+    let history = load(&source).await.expect("read");
+    let other = prove(&source, &history, ORDER, None).await.expect("proven");
+    forked.entries[23] = other.entries[23].clone();
+    let failures = checked(&forked, &policy()).failures;
+    assert_eq!((failures.len(), failures[0].record), (1, 24));
+    assert!(
+        failures[0].why.contains("the log was forked"),
+        "{}",
+        failures[0].why
+    );
+}
+
 #[tokio::test]
 async fn a_receipt_that_is_cut_off_is_known_for_one() {
     let text = receipt().await.to_string();
