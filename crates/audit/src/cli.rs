@@ -1,22 +1,11 @@
-//! `baogong audit …`: arguments, and what is printed. Reports go to stdout,
-//! progress to stderr.
+//! The arguments of `baogong audit …`.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use decider::Timestamp;
-use serde::Serialize;
+use crate::{epcis::command::EpcisArgs, error::AuditError, source::Source};
 
-use crate::{
-    epcis, error::AuditError, history::History, load::load_with, print, progress::Terminal,
-    reconcile, replay, source::Source, streams::Streams, verify,
-};
-
-/// Whether everything that was checked holds; for `replay`, whether it ran.
+/// Whether everything that was checked holds; for commands that only show
+/// something, whether they could.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Holds,
@@ -24,7 +13,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    const fn of(holds: bool) -> Self {
+    pub(crate) const fn of(holds: bool) -> Self {
         if holds { Self::Holds } else { Self::Broken }
     }
 
@@ -42,11 +31,21 @@ impl Verdict {
 pub enum AuditCommand {
     /// Print the whole life of one delivery, across the four logs, causes first.
     Replay(ReplayArgs),
-    /// Check that each log is whole: positions, revisions, checksums, requests,
-    /// causes, replay.
+    /// Check that each log is whole, is the one that its checkpoints are of, and
+    /// goes on from what was seen last time.
     Verify(VerifyArgs),
     /// Check the invariants across the services, and each log against its stream.
     Reconcile(ReconcileArgs),
+    /// Write a receipt of one delivery, that its holder checks without us.
+    Prove(ProveArgs),
+    /// Check a receipt with nothing but public keys, and print what it says.
+    Check(CheckArgs),
+    /// Print what one entity was at a moment, and how it came to that.
+    State(StateArgs),
+    /// Print what was recorded in a span of time, over all logs.
+    Timeline(TimelineArgs),
+    /// Write a bundle that another machine verifies with nothing else.
+    Export(ExportArgs),
     /// Write the deliveries as an EPCIS 2.0 JSON-LD document; docs/EPCIS.md
     /// says what becomes of what.
     ExportEpcis(EpcisArgs),
@@ -70,18 +69,39 @@ pub struct SourceArgs {
     /// them open. A torn tail is cut off as at a start of the service.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["suite", "endpoints"])]
     pub logs: Option<PathBuf>,
+    /// The JetStream streams of a NATS server, and nothing else.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["suite", "endpoints", "logs"])]
+    pub streams: Option<String>,
+    /// A bundle that `baogong audit export` wrote.
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["suite", "endpoints", "logs", "streams"]
+    )]
+    pub bundle: Option<PathBuf>,
 }
 
 impl SourceArgs {
     /// # Errors
     /// See [`Source::suite_file`] and [`Source::endpoints`].
     pub fn source(&self) -> Result<Source, AuditError> {
-        match &self.logs {
-            Some(directory) => Ok(Source::logs(directory)),
-            None if self.endpoints.is_empty() => Source::suite_file(&self.suite),
-            None => Source::endpoints(&self.endpoints),
+        match (&self.logs, &self.streams, &self.bundle) {
+            (Some(directory), _, _) => Ok(Source::logs(directory)),
+            (_, Some(url), _) => Ok(Source::streams(url)),
+            (_, _, Some(directory)) => Ok(Source::bundle(directory)),
+            _ if self.endpoints.is_empty() => Source::suite_file(&self.suite),
+            _ => Source::endpoints(&self.endpoints),
         }
     }
+}
+
+/// Where the logs' checkpoints are, if not with the logs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CheckpointArgs {
+    /// A file with one or several checkpoints, or a folder, in place of those
+    /// that the logs' source has; streams have none.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub checkpoints: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -102,6 +122,20 @@ pub struct ReplayArgs {
 pub struct VerifyArgs {
     #[command(flatten)]
     pub source: SourceArgs,
+    #[command(flatten)]
+    pub checkpoints: CheckpointArgs,
+    /// The checkpoints that were seen last time: a file with one or several, or
+    /// a folder.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub since: Option<PathBuf>,
+    /// Whose signatures and how many cosignatures are required (C2SP
+    /// tlog-policy). Take your own copy, not the operator's of today.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Keep the current checkpoints for next time, if everything holds: in a
+    /// file, or in a folder (one that exists, or a name with a slash behind).
+    #[arg(long, value_name = "FILE|DIR")]
+    pub save: Option<PathBuf>,
     /// The whole report as JSON.
     #[arg(long)]
     pub json: bool,
@@ -112,7 +146,7 @@ pub struct ReconcileArgs {
     #[command(flatten)]
     pub source: SourceArgs,
     /// The NATS server with the logs' streams; a suite's file names it.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["streams", "bundle"])]
     pub nats: Option<String>,
     /// Do not compare with the streams (INV-10).
     #[arg(long, conflicts_with = "nats")]
@@ -123,147 +157,99 @@ pub struct ReconcileArgs {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct EpcisArgs {
+pub struct ProveArgs {
+    /// As PlaceOrder answered it, or GetOrder and ListOrders show it.
+    pub order_id: String,
     #[command(flatten)]
     pub source: SourceArgs,
-    /// Only this order's, with the lots that it was served from.
-    #[arg(long, value_name = "ORDER ID", conflicts_with_all = ["from", "to"])]
-    pub order: Option<String>,
-    /// Only of records made at this moment or later, RFC 3339:
-    /// 2022-09-02T00:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub from: Option<Timestamp>,
-    /// Only of records made before this moment.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub to: Option<Timestamp>,
-    /// File to write; it must not be there yet.
+    #[command(flatten)]
+    pub checkpoints: CheckpointArgs,
+    /// Check the receipt by this policy before it is written.
     #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Where to write the receipt; otherwise it is printed.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct CheckArgs {
+    /// What `baogong audit prove` wrote; `-` reads the standard input.
+    pub receipt: PathBuf,
+    /// Whose signatures and how many cosignatures are required (C2SP
+    /// tlog-policy).
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// Break lines at so many characters; 0 breaks none.
+    #[arg(long, value_name = "CHARACTERS", default_value_t = 120)]
+    pub width: usize,
+    /// All fields of all records, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct StateArgs {
+    /// The entity, <category>/<id>, for example order/01J9Z… or household/H-1.
+    pub stream: String,
+    /// A position in the log, or a time in RFC 3339 with its zone; both
+    /// included. Otherwise the end of the log.
+    #[arg(long, value_name = "POSITION|TIME")]
+    pub at: Option<String>,
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Cut lines to so many characters; 0 cuts nothing.
+    #[arg(long, value_name = "CHARACTERS", default_value_t = 120)]
+    pub width: usize,
+    /// All fields of all records, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct TimelineArgs {
+    /// First moment, RFC 3339 with its zone.
+    #[arg(long, value_name = "TIME")]
+    pub from: String,
+    /// Last moment, included.
+    #[arg(long, value_name = "TIME")]
+    pub to: String,
+    /// Records of this area only (9 digits).
+    #[arg(long)]
+    pub area: Option<String>,
+    /// Records of this entity only, or of this category.
+    #[arg(long, value_name = "CATEGORY[/ID]")]
+    pub stream: Option<String>,
+    /// Records of this log only, for example order-0, or of this service.
+    #[arg(long, value_name = "LOG|SERVICE")]
+    pub log: Option<String>,
+    /// Print at most so many records, the earliest; 0 prints all.
+    #[arg(long, value_name = "RECORDS", default_value_t = 1000)]
+    pub limit: usize,
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Cut lines to so many characters; 0 cuts nothing.
+    #[arg(long, value_name = "CHARACTERS", default_value_t = 120)]
+    pub width: usize,
+    /// All fields of all records, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub checkpoints: CheckpointArgs,
+    /// A new or empty directory.
+    #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// What the names of bags, lots, places and orders begin with: an address
-    /// of yours, so that nobody else gives the same names.
-    #[arg(long, value_name = "URL", default_value = epcis::DEFAULT_BASE)]
-    pub base: epcis::IdBase,
-    /// Offset of the places' local time from UTC.
-    #[arg(
-        long,
-        value_name = "OFFSET",
-        default_value = "+08:00",
-        allow_hyphen_values = true
-    )]
-    pub offset: epcis::UtcOffset,
-}
-
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let instant: Result<jiff::Timestamp, _> = text.parse();
-    instant
-        .map(|instant| Timestamp(instant.as_millisecond()))
-        .map_err(|error| format!("it reads 2022-09-02T00:00:00Z: {error}"))
-}
-
-impl EpcisArgs {
-    fn options(&self) -> epcis::EpcisOptions {
-        epcis::EpcisOptions {
-            selection: match (&self.order, self.from, self.to) {
-                (Some(order_id), ..) => epcis::Selection::Order(order_id.clone()),
-                (None, None, None) => epcis::Selection::All,
-                (None, from, to) => epcis::Selection::Recorded { from, to },
-            },
-            base: self.base.clone(),
-            offset: self.offset.clone(),
-        }
-    }
-}
-
-async fn export_epcis(args: &EpcisArgs) -> anyhow::Result<Verdict> {
-    let path = args.out.display();
-    let mut file = File::create_new(&args.out)
-        .with_context(|| format!("{path} cannot be made; name a file that is not there yet"))?;
-    let written = async {
-        let history = read(&args.source.source()?).await?;
-        let document = epcis::export(&history, &args.options())?;
-        file.write_all(document.to_text().as_bytes())
-            .with_context(|| format!("{path} cannot be written"))?;
-        anyhow::Ok(document)
-    };
-    let document = match written.await {
-        Ok(document) => document,
-        Err(error) => {
-            // Made a moment ago, and worth nothing.
-            let _ = fs::remove_file(&args.out);
-            return Err(error);
-        }
-    };
-    print(false, &(), || {
-        format!(
-            "{} EPCIS events, {} of them corrections, in {path}\n",
-            document.len(),
-            document.corrections(),
-        )
-    })?;
-    Ok(Verdict::Holds)
-}
-
-/// Carries out one command and prints its report.
-///
-/// # Errors
-/// The logs cannot be read, or the order is not known: nothing can be said.
-pub async fn run(command: AuditCommand) -> anyhow::Result<Verdict> {
-    match command {
-        AuditCommand::Replay(args) => {
-            let history = read(&args.source.source()?).await?;
-            let replay = replay::replay(&history, &args.order_id)?;
-            print(args.json, &replay, || replay.table(args.width))?;
-            Ok(Verdict::Holds)
-        }
-        AuditCommand::ExportEpcis(args) => export_epcis(&args).await,
-        AuditCommand::Verify(args) => {
-            let history = read(&args.source.source()?).await?;
-            let report = verify::verify(&history);
-            print(args.json, &report, || print::verify(&report))?;
-            Ok(Verdict::of(report.holds))
-        }
-        AuditCommand::Reconcile(args) => {
-            let mut source = args.source.source()?;
-            if let Some(url) = &args.nats {
-                source = source.with_nats(url);
-            }
-            let history = read(&source).await?;
-            let streams = match source.nats() {
-                Some(url) if !args.without_nats => {
-                    let progress = Terminal::new();
-                    Some(Streams::read_with(url, &history, &progress).await?)
-                }
-                _ => None,
-            };
-            let report = reconcile::reconcile(&history, streams.as_ref());
-            print(args.json, &report, || print::reconcile(&report))?;
-            Ok(Verdict::of(report.holds))
-        }
-    }
-}
-
-async fn read(source: &Source) -> Result<History, AuditError> {
-    let progress = Terminal::new();
-    load_with(source, &progress).await
-}
-
-fn print<T: Serialize>(
-    json: bool,
-    report: &T,
-    human: impl FnOnce() -> String,
-) -> anyhow::Result<()> {
-    let mut text = if json {
-        serde_json::to_string_pretty(report).context("the report cannot be written as JSON")?
-    } else {
-        human()
-    };
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A pager that was closed has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("the report cannot be printed"),
-    }
+    /// The policy to put into the bundle; otherwise the suite's own,
+    /// <data>/keys/policy, where there is one.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// What was written, as JSON.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -8,6 +8,7 @@
 //! personal data comes in: neither free texts nor households nor their doors.
 //! `docs/EPCIS.md` says what becomes of which event, and why.
 
+pub(crate) mod command;
 mod delivery;
 mod event;
 mod facts;

@@ -67,12 +67,16 @@ fn is_named_in(text: &str, id: &str) -> bool {
 }
 
 /// The event as JSON, by the field names of the protos. Of a list that names
-/// `id` in some of its items, only those are kept.
+/// `id` in some of its items, only those are kept; an empty one keeps all.
 pub(crate) fn to_json(event: &Encoded, id: &str) -> (Json, Option<Part>) {
     let Some(mut message) = decode(event) else {
         return (Json::Null, None);
     };
-    let part = keep_own_part(&mut message, id);
+    let part = if id.is_empty() {
+        None
+    } else {
+        keep_own_part(&mut message, id)
+    };
     let options = SerializeOptions::new()
         .skip_default_fields(false)
         .stringify_64_bit_integers(false)

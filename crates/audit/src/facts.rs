@@ -11,7 +11,10 @@ use proto::{
     record::{self, Raw},
 };
 
-use crate::history::{History, LogName};
+use crate::{
+    history::{History, LogName},
+    units::Standing,
+};
 
 /// An event where it stands.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ macro_rules! of_service {
 
 impl<'h> Facts<'h> {
     /// Log after log, each in order. What cannot be decoded is left out:
-    /// `verify` reports it.
+    /// `verify` reports it; so is what is void, which tells of nothing.
     pub(crate) fn new(history: &'h History) -> Self {
         let mut facts = Self {
             all: Vec::new(),
@@ -54,7 +57,11 @@ impl<'h> Facts<'h> {
             refusals: HashMap::new(),
         };
         for (name, log) in &history.logs {
+            let idle = Standing::of(log).idle;
             for entry in &log.entries {
+                if idle.contains(&entry.position) {
+                    continue;
+                }
                 if let Some(source) = entry.source() {
                     let cursor = facts.cursors.entry((*name, source.service)).or_default();
                     *cursor = (*cursor).max(source.position);

@@ -1,4 +1,5 @@
-//! Replays a log through its domain's pure functions. A panic of theirs is a
+//! Replays a log through its domain's pure functions, unit by unit: what was
+//! declared void, or has no end yet, is left out. A panic of theirs is a
 //! finding, not the end of the audit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use decider::{Domain, Position, Violation};
 use proto::record;
 
-use crate::history::{Log, RUNTIME_PREFIX};
+use crate::{
+    history::{Entry, Log, RUNTIME_PREFIX},
+    units::{self, Step},
+};
 
 /// What a replay came to.
 pub(crate) struct Folded<D: Domain> {
@@ -27,9 +31,15 @@ pub(crate) fn fold<D: Domain>(log: &Log) -> Folded<D> {
     fold_with::<D>(log, |_, _| ())
 }
 
-/// `after` sees the state after each record, those of the runtime included.
-pub(crate) fn fold_with<D: Domain>(
-    log: &Log,
+/// `after` sees the state after each record that counts, those of the runtime
+/// included.
+pub(crate) fn fold_with<D: Domain>(log: &Log, after: impl FnMut(Position, &D::State)) -> Folded<D> {
+    fold_entries(&log.entries, after)
+}
+
+/// As [`fold_with`], of the beginning of a log.
+pub(crate) fn fold_entries<D: Domain>(
+    entries: &[Entry],
     mut after: impl FnMut(Position, &D::State),
 ) -> Folded<D> {
     let mut folded = Folded {
@@ -37,28 +47,34 @@ pub(crate) fn fold_with<D: Domain>(
         violations: Vec::new(),
         panic: None,
     };
-    for entry in &log.entries {
-        let Ok(raw) = &entry.record else { continue };
-        if !raw.event.type_name.starts_with(RUNTIME_PREFIX) {
-            let Ok(record) = record::decode_event::<D::Event>(raw.clone()) else {
-                continue;
-            };
-            let state = &mut folded.state;
-            if let Err(message) = guarded(|| D::evolve(state, &record)) {
-                folded.panic = Some(Panicked {
-                    position: entry.position,
-                    message,
-                });
-                return folded;
+    units::walk(entries, |step| {
+        let Step::Whole(records) = step else { return };
+        for raw in records {
+            if folded.panic.is_some() {
+                return;
             }
+            let position = raw.position;
+            if !raw.event.type_name.starts_with(RUNTIME_PREFIX) {
+                let Ok(record) = record::decode_event::<D::Event>(raw) else {
+                    continue;
+                };
+                let state = &mut folded.state;
+                if let Err(message) = guarded(|| D::evolve(state, &record)) {
+                    folded.panic = Some(Panicked { position, message });
+                    return;
+                }
+            }
+            after(position, &folded.state);
         }
-        after(entry.position, &folded.state);
+    });
+    if folded.panic.is_some() {
+        return folded;
     }
     match guarded(|| D::violations(&folded.state)) {
         Ok(violations) => folded.violations = violations,
         Err(message) => {
             folded.panic = Some(Panicked {
-                position: log.last_position(),
+                position: entries.last().map_or(Position::ZERO, |e| e.position),
                 message,
             });
         }

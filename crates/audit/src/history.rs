@@ -1,7 +1,7 @@
 //! What was read: every log's records, decoded as far as they can be. Nothing
 //! here is judged; a record that is no record is kept as it is.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use bytes::Bytes;
 use decider::{Cause, Position, Service, Source};
@@ -10,6 +10,7 @@ use proto::{
     log::v1::CursorAdvanced,
     record::{self, Raw, RecordError},
 };
+use transparency::Origin;
 
 /// Types of the runtime's own events begin so.
 pub(crate) const RUNTIME_PREFIX: &str = "baogong.log.v1.";
@@ -33,6 +34,19 @@ impl LogName {
         Self::new(source.service, source.partition)
     }
 
+    /// The log's name in checkpoints, keys and proofs.
+    #[must_use]
+    pub fn origin(self) -> Origin {
+        Origin::new(self.service.name(), self.partition)
+            .expect("the services' names are lower-case words")
+    }
+
+    /// The log that an origin names; none where it is of no service of ours.
+    #[must_use]
+    pub fn from_origin(origin: &Origin) -> Option<Self> {
+        Service::parse(origin.service()).map(|service| Self::new(service, origin.partition()))
+    }
+
     /// A record of this log.
     #[must_use]
     pub const fn at(self, position: Position) -> Source {
@@ -53,6 +67,17 @@ impl fmt::Display for LogName {
 impl serde::Serialize for LogName {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl FromStr for LogName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (service, partition) = text.rsplit_once('-').ok_or(())?;
+        let service = Service::parse(service).ok_or(())?;
+        let name = Self::new(service, partition.parse().map_err(|_| ())?);
+        (name.to_string() == text).then_some(name).ok_or(())
     }
 }
 

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::{
+    bundle::Exported,
+    digest::StateComparison,
     reconcile::{Check, ReconcileReport, Status},
-    verify::{LogReport, VerifyReport},
+    verify::{LogReport, ProofReport, Signatures, VerifyReport},
 };
 
 /// Further violations are in the JSON form.
@@ -18,6 +20,13 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
     let records: u64 = report.logs.iter().map(|log| log.records).sum();
     let findings: usize = report.logs.iter().map(|log| log.findings.len()).sum();
     let logs = report.logs.len();
+    for log in &report.missing {
+        let _ = writeln!(
+            out,
+            "{log}: BROKEN: the policy, or what was seen last time, names it, and it is not here\n"
+        );
+    }
+    let findings = findings + report.missing.len();
     let _ = if findings == 0 {
         writeln!(out, "All {logs} logs are whole: {records} records.")
     } else {
@@ -45,6 +54,16 @@ fn one_log(out: &mut String, log: &LogReport) {
     if let Some(note) = &log.note {
         let _ = writeln!(out, "  note    {note}");
     }
+    if log.voided > 0 {
+        let _ = writeln!(
+            out,
+            "  void    {} commands whose end was lost; they count for nothing",
+            log.voided
+        );
+    }
+    if let Some(proof) = &log.proof {
+        one_proof(out, proof);
+    }
     if log.findings.is_empty() {
         let _ = writeln!(
             out,
@@ -66,6 +85,107 @@ fn one_log(out: &mut String, log: &LogReport) {
     }
     more(out, "  ", log.findings.len());
     out.push('\n');
+}
+
+fn one_proof(out: &mut String, proof: &ProofReport) {
+    if let Some(why) = &proof.without {
+        let _ = writeln!(out, "  proof   none: {why}");
+    }
+    if let Some(checkpoint) = &proof.checkpoint {
+        let recomputed = if checkpoint.recomputed {
+            "recomputed from the records"
+        } else {
+            "not what the records make"
+        };
+        let _ = writeln!(
+            out,
+            "  root    {} of {} records, {recomputed}",
+            checkpoint.root, checkpoint.size
+        );
+        signatures(out, &checkpoint.signatures);
+    }
+    if let Some(since) = &proof.since {
+        let held = if since.extended {
+            "the log goes on from there"
+        } else {
+            "the log does not go on from there"
+        };
+        let _ = writeln!(out, "  since   {} records: {held}", since.size);
+        if let Some(note) = &since.note {
+            let _ = writeln!(out, "          ({note}; compared nevertheless)");
+        }
+    }
+    state(out, &proof.state);
+}
+
+fn signatures(out: &mut String, signatures: &Signatures) {
+    match signatures {
+        Signatures::NotChecked => {
+            let _ = writeln!(out, "  signed  not checked: no policy given");
+        }
+        Signatures::Refused { .. } => {
+            let _ = writeln!(out, "  signed  not as the policy asks");
+        }
+        Signatures::Accepted {
+            signed_by,
+            cosigned,
+        } => {
+            let _ = writeln!(out, "  signed  by {signed_by}");
+            for by in cosigned {
+                let _ = writeln!(out, "          cosigned by {} at {}", by.witness, by.time);
+            }
+        }
+    }
+}
+
+fn state(out: &mut String, state: &StateComparison) {
+    let _ = match state {
+        StateComparison::NotSigned | StateComparison::Unusable { .. } => Ok(()),
+        StateComparison::Equal { position, code } => writeln!(
+            out,
+            "  state   at position {position} is the one that {code} signed"
+        ),
+        StateComparison::Differs { position, code, .. } => writeln!(
+            out,
+            "  state   at position {position} is not the one that {code} signed"
+        ),
+        StateComparison::NotComparable {
+            position,
+            signed_by,
+            this: Some(this),
+        } => writeln!(
+            out,
+            "  state   at position {position} is not comparable: signed by {signed_by}, this is \
+             {this}"
+        ),
+        StateComparison::NotComparable {
+            position,
+            signed_by,
+            this: None,
+        } => writeln!(
+            out,
+            "  state   at position {position} is not comparable: signed by {signed_by}, this \
+             program computes no digest"
+        ),
+    };
+}
+
+pub(crate) fn exported(exported: &Exported) -> String {
+    let policy = if exported.policy {
+        "the operator's policy"
+    } else {
+        "no policy"
+    };
+    format!(
+        "{}: {} records of {} logs, {} checkpoints, {policy}, {}\n\
+         Another machine verifies it: baogong audit verify --bundle {} --policy <its own>\n",
+        exported.directory.display(),
+        exported.records,
+        exported.logs,
+        exported.checkpoints,
+        size(exported.bytes),
+        exported.directory.display(),
+    )
 }
 
 pub(crate) fn reconcile(report: &ReconcileReport) -> String {

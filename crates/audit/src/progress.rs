@@ -8,6 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub trait Progress: Sync {
     /// `what` is being read, `records` are there so far.
     fn reading(&self, what: &str, records: u64);
+
+    /// `what` is being written, `records` in all.
+    fn writing(&self, what: &str, records: u64) {
+        self.reading(what, records);
+    }
 }
 
 /// Says nothing.
@@ -27,7 +32,7 @@ impl Terminal {
         if !std::io::stderr().is_terminal() {
             return Self(None);
         }
-        let style = ProgressStyle::with_template("{spinner} reading {msg}")
+        let style = ProgressStyle::with_template("{spinner} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = ProgressBar::new_spinner().with_style(style);
         bar.enable_steady_tick(Duration::from_millis(100));
@@ -38,7 +43,13 @@ impl Terminal {
 impl Progress for Terminal {
     fn reading(&self, what: &str, records: u64) {
         if let Some(bar) = &self.0 {
-            bar.set_message(format!("{what}: {records} records"));
+            bar.set_message(format!("reading {what}: {records} records"));
+        }
+    }
+
+    fn writing(&self, what: &str, records: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(format!("writing {what}: {records} records"));
         }
     }
 }

@@ -183,7 +183,20 @@ pub fn replay(history: &History, order_id: &str) -> Result<Replay, AuditError> {
     })
 }
 
-fn line(at: Source, raw: &Raw, order_id: &str, depth: usize, context: bool) -> Line {
+/// The records of an order, causes first: those of [`replay`], without their
+/// states.
+pub(crate) fn records_of(history: &History, order_id: &str) -> Result<Vec<Source>, AuditError> {
+    let selection = Selection::of(history, order_id);
+    if !selection.known {
+        return Err(AuditError::UnknownOrder(order_id.to_owned()));
+    }
+    let rank = causal::order(history).rank;
+    let mut records: Vec<Source> = selection.records.into_keys().collect();
+    records.sort_by_key(|at| rank.get(at).copied());
+    Ok(records)
+}
+
+pub(crate) fn line(at: Source, raw: &Raw, order_id: &str, depth: usize, context: bool) -> Line {
     let (event, part) = event_json::to_json(&raw.event, order_id);
     Line {
         log: LogName::of(&at),

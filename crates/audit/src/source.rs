@@ -1,4 +1,5 @@
-//! Where the logs are: services that run, or copied directories.
+//! Where the logs are: services that run, copied directories, the streams on a
+//! NATS server, or a bundle.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -14,6 +15,8 @@ pub enum Source {
     Suite {
         services: BTreeMap<Service, Vec<String>>,
         nats: Option<String>,
+        /// Where its data is, if that is on this machine.
+        data_dir: Option<PathBuf>,
     },
     /// A folder with `<service>/<partition>/` below it and no service that has
     /// them open. A log is opened as its service would open it: a torn tail is
@@ -22,6 +25,10 @@ pub enum Source {
         directory: PathBuf,
         nats: Option<String>,
     },
+    /// The replicas on a NATS server, and nothing else.
+    Streams { url: String },
+    /// What `baogong audit export` wrote.
+    Bundle { directory: PathBuf },
 }
 
 /// `suite.json`, as `baogong up` writes it.
@@ -29,6 +36,8 @@ pub enum Source {
 struct SuiteFile {
     #[serde(default)]
     nats_url: Option<String>,
+    #[serde(default)]
+    data_dir: Option<PathBuf>,
     services: BTreeMap<Service, Addresses>,
 }
 
@@ -57,7 +66,7 @@ impl Source {
         };
         let services = file.services.into_iter();
         let services = services.map(|(service, at)| (service, vec![at.grpc]));
-        Self::suite(services.collect(), file.nats_url)
+        Self::suite(services.collect(), file.nats_url, file.data_dir)
     }
 
     /// Services given one by one, each as `<service>=<address>`.
@@ -78,16 +87,21 @@ impl Source {
                 .or_default()
                 .push(address.to_owned());
         }
-        Self::suite(services, None)
+        Self::suite(services, None, None)
     }
 
     fn suite(
         services: BTreeMap<Service, Vec<String>>,
         nats: Option<String>,
+        data_dir: Option<PathBuf>,
     ) -> Result<Self, AuditError> {
         match Service::ALL.iter().find(|s| !services.contains_key(s)) {
             Some(missing) => Err(AuditError::NoService(*missing)),
-            None => Ok(Self::Suite { services, nats }),
+            None => Ok(Self::Suite {
+                services,
+                nats,
+                data_dir,
+            }),
         }
     }
 
@@ -100,17 +114,36 @@ impl Source {
         }
     }
 
-    /// Compares with the streams on this server, whatever was known before.
+    /// The streams on a NATS server.
+    #[must_use]
+    pub fn streams(url: impl Into<String>) -> Self {
+        Self::Streams { url: url.into() }
+    }
+
+    /// A bundle.
+    #[must_use]
+    pub fn bundle(directory: impl Into<PathBuf>) -> Self {
+        Self::Bundle {
+            directory: directory.into(),
+        }
+    }
+
+    /// Compares with the streams on this server, whatever was known before;
+    /// where the logs are read from streams themselves, or a bundle, with none.
     #[must_use]
     pub fn with_nats(mut self, url: impl Into<String>) -> Self {
-        let (Self::Suite { nats, .. } | Self::Logs { nats, .. }) = &mut self;
-        *nats = Some(url.into());
+        match &mut self {
+            Self::Suite { nats, .. } | Self::Logs { nats, .. } => *nats = Some(url.into()),
+            Self::Streams { .. } | Self::Bundle { .. } => {}
+        }
         self
     }
 
     #[must_use]
     pub fn nats(&self) -> Option<&str> {
-        let (Self::Suite { nats, .. } | Self::Logs { nats, .. }) = self;
-        nats.as_deref()
+        match self {
+            Self::Suite { nats, .. } | Self::Logs { nats, .. } => nats.as_deref(),
+            Self::Streams { .. } | Self::Bundle { .. } => None,
+        }
     }
 }

@@ -16,6 +16,7 @@ const GAP: &str = "  ";
 const BY_MAX: usize = 26;
 /// What the state is given at least, however narrow the terminal.
 const STATE_MIN: usize = 20;
+const FIELD_INDENT: &str = "            ";
 const HEADS: [&str; 5] = ["TIME", "RECORD", "EVENT", "BY / BECAUSE OF", "STATE AFTER"];
 
 impl Replay {
@@ -38,24 +39,7 @@ fn render(replay: &Replay, width: usize) -> String {
         lines.len(),
         logs.len()
     );
-    let by = if width == 0 { usize::MAX } else { BY_MAX };
-    let rows: Vec<[String; 5]> = lines.iter().map(|line| row(line, by)).collect();
-    let widths: Vec<usize> = (0..4)
-        .map(|n| {
-            let cells = rows.iter().map(|row| row[n].chars().count());
-            cells.chain([HEADS[n].len()]).max().unwrap_or(0)
-        })
-        .collect();
-    write_row(&mut out, &HEADS.map(str::to_owned), &widths, width);
-    let mut day: Option<String> = None;
-    for (row, line) in rows.iter().zip(lines) {
-        let date = time::date(line.recorded_time);
-        if day.as_ref() != Some(&date) {
-            let _ = writeln!(out, "{date}");
-            day = Some(date);
-        }
-        write_row(&mut out, row, &widths, width);
-    }
+    rows(&mut out, lines, width);
     if lines.iter().any(|line| line.context) {
         out.push_str("\n(·) is context: the order rests on it. ");
     } else {
@@ -72,6 +56,129 @@ fn render(replay: &Replay, width: usize) -> String {
         }
     }
     out
+}
+
+/// A line for each record, with the state after it.
+pub(crate) fn rows(out: &mut String, lines: &[Line], width: usize) {
+    write_rows(out, lines, width, HEADS[4], |_, _| {});
+}
+
+/// A line for each record, with its entity.
+pub(crate) fn of_streams(out: &mut String, lines: &[Line], width: usize) {
+    let entity: Vec<Line> = lines
+        .iter()
+        .map(|line| Line {
+            state: Some(line.stream.to_string()),
+            ..line.clone()
+        })
+        .collect();
+    write_rows(out, &entity, width, "ENTITY", |_, _| {});
+}
+
+/// Records with all that they say: a line for each, its fields below it.
+pub(crate) fn with_fields(out: &mut String, lines: &[Line], width: usize) {
+    let bare: Vec<Line> = lines
+        .iter()
+        .map(|line| Line {
+            state: Some(String::new()),
+            ..line.clone()
+        })
+        .collect();
+    write_rows(out, &bare, width, "", |out, line| {
+        for text in fields(line, width) {
+            let _ = writeln!(out, "{FIELD_INDENT}{text}");
+        }
+    });
+}
+
+fn write_rows(
+    out: &mut String,
+    lines: &[Line],
+    width: usize,
+    last: &str,
+    below: impl Fn(&mut String, &Line),
+) {
+    let by = if width == 0 { usize::MAX } else { BY_MAX };
+    let rows: Vec<[String; 5]> = lines.iter().map(|line| row(line, by)).collect();
+    let widths: Vec<usize> = (0..4)
+        .map(|n| {
+            let cells = rows.iter().map(|row| row[n].chars().count());
+            cells.chain([HEADS[n].len()]).max().unwrap_or(0)
+        })
+        .collect();
+    let mut heads = HEADS.map(str::to_owned);
+    last.clone_into(&mut heads[4]);
+    write_row(out, &heads, &widths, width);
+    let mut day: Option<String> = None;
+    for (row, line) in rows.iter().zip(lines) {
+        let date = time::date(line.recorded_time);
+        if day.as_ref() != Some(&date) {
+            let _ = writeln!(out, "{date}");
+            day = Some(date);
+        }
+        write_row(out, row, &widths, width);
+        below(out, line);
+    }
+}
+
+/// `name value`, several to a line as long as they fit. What is empty or zero
+/// is left out; --json has it.
+fn fields(line: &Line, width: usize) -> Vec<String> {
+    let room = match width {
+        0 => usize::MAX,
+        width => width.saturating_sub(FIELD_INDENT.len()).max(STATE_MIN),
+    };
+    let mut texts = vec![format!("stream {} revision {}", line.stream, line.revision)];
+    if let serde_json::Value::Object(fields) = &line.event {
+        for (name, value) in fields {
+            if !is_empty(value) {
+                texts.push(format!("{name} {}", plain(value)));
+            }
+        }
+    } else {
+        texts.push("(an event that this version does not know)".into());
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts {
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + GAP.len() + text.chars().count() <= room => {
+                last.push_str(GAP);
+                last.push_str(&text);
+            }
+            _ => lines.push(text),
+        }
+    }
+    lines
+}
+
+fn is_empty(value: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Bool, Null, Number, Object, String};
+    match value {
+        Null => true,
+        Bool(yes) => !yes,
+        Number(number) => number.as_f64() == Some(0.0),
+        String(text) => text.is_empty() || text.ends_with("_UNSPECIFIED"),
+        Array(items) => items.is_empty(),
+        Object(fields) => fields.values().all(is_empty),
+    }
+}
+
+/// A value in one line: `{product_id rice-5kg, quantity_units 2}`.
+fn plain(value: &serde_json::Value) -> String {
+    use serde_json::Value::{Array, Object, String};
+    match value {
+        String(text) => text.clone(),
+        Array(items) => {
+            let items: Vec<_> = items.iter().map(plain).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !is_empty(value));
+            let fields: Vec<_> = fields.map(|(n, v)| format!("{n} {}", plain(v))).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn row(line: &Line, by: usize) -> [String; 5] {

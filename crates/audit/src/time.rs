@@ -35,6 +35,19 @@ pub(crate) fn rfc3339(time: Timestamp) -> String {
     format(time, "%Y-%m-%dT%H:%M:%S.%3fZ")
 }
 
+/// RFC 3339, of seconds since 1970.
+pub(crate) fn seconds(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok();
+    let time = time.and_then(|s| Instant::from_second(s).ok());
+    time.map_or_else(|| format!("{seconds} s"), |time| time.to_string())
+}
+
+/// Reads RFC 3339 with a zone.
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+    let time: Instant = text.parse().ok()?;
+    Some(Timestamp(time.as_millisecond()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

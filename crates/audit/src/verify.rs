@@ -1,7 +1,7 @@
 //! Whether each log is whole: nothing missing, nothing doubled, nothing that
 //! cannot be read or replayed, no cause that is not there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use decider::{Domain, Invariant, Position, Service};
 use inventory_domain::Stock;
@@ -13,18 +13,27 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     causal,
+    digest::StateDigests,
     fold::fold,
     history::{History, Log, LogName},
-    time,
+    print, time,
+    units::Standing,
 };
 
 mod causes;
+mod proof_report;
+pub(crate) mod proofs;
 mod records;
+
+pub use proof_report::{CheckpointReport, Cosignature, ProofReport, Signatures, SinceReport};
+pub use proofs::Evidence;
 
 /// What was found in all logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     pub holds: bool,
+    /// Logs that were seen last time, or that a policy names, and are not here.
+    pub missing: Vec<LogName>,
     pub logs: Vec<LogReport>,
 }
 
@@ -44,8 +53,12 @@ pub struct LogReport {
     pub last_time: Option<String>,
     /// SHA-256 over the bytes of all records in order, in hexadecimal.
     pub digest: String,
+    /// Commands whose end was lost and that were declared void.
+    pub voided: u64,
     /// What opening the log had to do.
     pub note: Option<String>,
+    /// None where only the records themselves were asked about.
+    pub proof: Option<ProofReport>,
     pub findings: Vec<Finding>,
 }
 
@@ -72,6 +85,10 @@ pub enum FindingKind {
     TimeBackwards,
     /// The records of a request are not as many as it made, or not together.
     RequestIncomplete,
+    /// The log ends within a command's records.
+    UnitOpen,
+    /// A command's records do not all follow, and nothing says that it is void.
+    UnitBroken,
     /// A request id stands for two requests.
     RequestReused,
     /// Another service's record was reacted to twice, or out of order.
@@ -81,15 +98,41 @@ pub enum FindingKind {
     ReplayPanicked,
     /// The domain says that the replayed state is wrong.
     StateViolation,
+    /// A policy is to accept a checkpoint and there is none.
+    NoCheckpoint,
+    /// It does not read, is of another log, or is not signed as the policy asks.
+    CheckpointRefused,
+    /// Fewer records than the checkpoint covers.
+    RecordsMissing,
+    /// The records do not make the root that was signed.
+    RootDiffers,
+    /// Fewer records, or a smaller checkpoint, than the auditor saw before.
+    Shrunk,
+    /// What the auditor saw before is not the beginning of the log.
+    Rewritten,
+    /// The service does not prove that it goes on from there.
+    NotProven,
+    /// The replayed state is not the one that was signed.
+    StateDiffers,
 }
 
 const RESTORE: &str = "keep this directory for examination and restore the log from its JetStream \
                        stream into an empty one; `baogong audit reconcile` tells where both differ";
 const NEWER: &str = "audit it with the version that wrote it";
+const TAIL: &str = "start the service on this log: it completes the command from its JetStream \
+                    stream, or declares it void; while it is running, audit again in a moment";
 const SOURCE: &str = "look for the named log's missing end in its JetStream stream: the log may be \
                       an old copy, or not from the same suite";
 const REPORT: &str = "compare with the stream first (INV-10); if both are equal it is a fault of \
                       the program: report it with this record";
+const NOTARY: &str = "ask the operator for the newest checkpoint, or wait until the log's notary has \
+                      signed one";
+const KEYS: &str = "rely on nothing that this checkpoint covers; compare the policy's keys with \
+                    those that were made known, and ask the named signer";
+const EVIDENCE: &str = "keep both checkpoints and these records as evidence: the log's signer \
+                        vouched for something else; the stream and the witnesses tell which";
+const STATE: &str = "keep the checkpoint: the service had another state than its records make; \
+                     restart it from its log, and report the fault";
 const ENTITY: &str = "replay the entity's order with `baogong audit replay` to see where it went \
                       wrong";
 
@@ -104,9 +147,19 @@ impl FindingKind {
     const fn advice(self) -> &'static str {
         match self {
             Self::Damaged | Self::PositionGap | Self::RevisionGap | Self::Undecodable => RESTORE,
+            Self::UnitBroken => RESTORE,
+            Self::UnitOpen => TAIL,
             Self::UnknownType => NEWER,
             Self::CauseMissing => SOURCE,
             Self::StateViolation => ENTITY,
+            Self::NoCheckpoint => NOTARY,
+            Self::CheckpointRefused => KEYS,
+            Self::RecordsMissing
+            | Self::RootDiffers
+            | Self::Shrunk
+            | Self::Rewritten
+            | Self::NotProven => EVIDENCE,
+            Self::StateDiffers => STATE,
             Self::WrongStream
             | Self::TimeBackwards
             | Self::RequestIncomplete
@@ -125,6 +178,14 @@ impl FindingKind {
             detail: detail.into(),
             advice: self.advice(),
         }
+    }
+}
+
+impl VerifyReport {
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        print::verify(self)
     }
 }
 
@@ -157,9 +218,28 @@ pub fn verify(history: &History) -> VerifyReport {
         })
         .collect();
     VerifyReport {
+        missing: Vec::new(),
         holds: logs.iter().all(|log| log.findings.is_empty()),
         logs,
     }
+}
+
+/// Adds to a report what checkpoints and proofs say of the logs.
+pub fn verify_proofs(
+    report: &mut VerifyReport,
+    history: &History,
+    evidence: &BTreeMap<LogName, Evidence>,
+    digests: &dyn StateDigests,
+) {
+    for log in &mut report.logs {
+        let (Some(records), Some(evidence)) = (history.logs.get(&log.log), evidence.get(&log.log))
+        else {
+            continue;
+        };
+        let proof = proofs::judge(log.log, records, evidence, digests, &mut log.findings);
+        log.proof = Some(proof);
+    }
+    report.holds = report.missing.is_empty() && report.logs.iter().all(|l| l.findings.is_empty());
 }
 
 /// What one log tells by itself, with the domain that wrote it.
@@ -170,7 +250,8 @@ pub(crate) fn one<D: Domain>(name: LogName, log: &Log) -> LogReport {
         digest.update(&entry.bytes);
         bytes += entry.bytes.len() as u64;
     }
-    let mut records = records::Records::<D>::default();
+    let standing = Standing::of(log);
+    let mut records = records::Records::<D>::new(&standing);
     for entry in &log.entries {
         records.take(entry);
     }
@@ -178,6 +259,7 @@ pub(crate) fn one<D: Domain>(name: LogName, log: &Log) -> LogReport {
     if let Some(damage) = &log.damage {
         findings.push(FindingKind::Damaged.at(damage.position, damage.what.clone()));
     }
+    units(&standing, &mut findings);
     let folded = fold::<D>(log);
     if let Some(panic) = folded.panic {
         let detail = format!("the replay ends here with a panic: {}", panic.message);
@@ -203,7 +285,22 @@ pub(crate) fn one<D: Domain>(name: LogName, log: &Log) -> LogReport {
         first_time: first.map(time::rfc3339),
         last_time: last.map(time::rfc3339),
         digest: format!("{:x}", digest.finalize()),
+        voided: standing.voided,
         note: log.note.clone(),
+        proof: None,
         findings,
+    }
+}
+
+fn units(standing: &Standing, findings: &mut Vec<Finding>) {
+    for (position, why) in &standing.broken {
+        findings.push(FindingKind::UnitBroken.at(*position, why.clone()));
+    }
+    if let Some((position, missing)) = standing.open {
+        let detail = format!(
+            "the log ends within the command that begins here: {missing} more of its records were \
+             to follow"
+        );
+        findings.push(FindingKind::UnitOpen.at(position, detail));
     }
 }

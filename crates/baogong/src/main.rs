@@ -27,7 +27,7 @@ enum Command {
     /// Play a day against a suite that runs.
     #[command(subcommand)]
     Scenario(ScenarioCommand),
-    /// Replay, verify and reconcile the logs of a running suite or of a copy.
+    /// Replay, verify, prove and hand over the logs of a running suite or of a copy.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Make, replace and list the keys that sign and cosign checkpoints.

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use decider::{Cause, Position, Service, Source};
 
 use super::{Finding, FindingKind as Kind};
-use crate::history::{History, Log, LogName, cursor};
+use crate::{
+    history::{History, Log, LogName, cursor},
+    units::Standing,
+};
 
 /// Gives the number of records with a cause in a log.
 pub(super) fn check(
@@ -18,10 +21,15 @@ pub(super) fn check(
     let mut causes = 0;
     let mut cursors = BTreeMap::<(Service, u32), Position>::new();
     let mut before: Option<Source> = None;
+    let idle = Standing::of(log).idle;
     for entry in &log.entries {
-        let Ok(raw) = &entry.record else {
-            before = None;
-            continue;
+        // A voided reaction did not take place; it comes again.
+        let raw = match &entry.record {
+            Ok(raw) if !idle.contains(&entry.position) => raw,
+            _ => {
+                before = None;
+                continue;
+            }
         };
         let position = entry.position;
         let (source, reacted) = match &raw.cause {

@@ -13,6 +13,7 @@ use super::{Finding, FindingKind as Kind};
 use crate::{
     event_json,
     history::{Entry, RUNTIME_PREFIX},
+    units::Standing,
 };
 
 /// A request whose records are being counted.
@@ -24,10 +25,14 @@ struct Open {
     seen: u32,
 }
 
-pub(super) struct Records<D> {
+pub(super) struct Records<'s, D> {
+    standing: &'s Standing,
     last: Position,
     time: Timestamp,
     revisions: HashMap<StreamId, Revision>,
+    /// As the torsos of voided units left them: the stream may go on from there
+    /// or from before.
+    torsos: HashMap<StreamId, Revision>,
     open: Option<Open>,
     /// First position and digest of every request so far.
     answered: HashMap<String, (Position, [u8; 16])>,
@@ -35,21 +40,21 @@ pub(super) struct Records<D> {
     domain: PhantomData<D>,
 }
 
-impl<D> Default for Records<D> {
-    fn default() -> Self {
+impl<'s, D: Domain> Records<'s, D> {
+    pub(super) fn new(standing: &'s Standing) -> Self {
         Self {
+            standing,
             last: Position::ZERO,
             time: Timestamp(i64::MIN),
             revisions: HashMap::new(),
+            torsos: HashMap::new(),
             open: None,
             answered: HashMap::new(),
             findings: Vec::new(),
             domain: PhantomData,
         }
     }
-}
 
-impl<D: Domain> Records<D> {
     pub(super) fn take(&mut self, entry: &Entry) {
         let position = entry.position;
         if position.0 != self.last.0.saturating_add(1) {
@@ -100,14 +105,22 @@ impl<D: Domain> Records<D> {
 
     fn revision(&mut self, position: Position, raw: &Raw) {
         let before = self.revisions.get(&raw.stream).copied().unwrap_or_default();
-        if raw.revision.0 != before.0.saturating_add(1) {
+        let goes_on = |from: Revision| raw.revision.0 == from.0.saturating_add(1);
+        let torso = self.torsos.get(&raw.stream).copied();
+        if !goes_on(before) && !torso.is_some_and(goes_on) {
             let detail = format!(
                 "{} is at revision {before}, and the record says {}",
                 raw.stream, raw.revision
             );
             self.find(Kind::RevisionGap, position, detail);
         }
-        self.revisions.insert(raw.stream.clone(), raw.revision);
+        let seen = if self.standing.idle.contains(&position) {
+            &mut self.torsos
+        } else {
+            self.torsos.remove(&raw.stream);
+            &mut self.revisions
+        };
+        seen.insert(raw.stream.clone(), raw.revision);
     }
 
     fn event(&mut self, position: Position, raw: &Raw) {
@@ -145,6 +158,10 @@ impl<D: Domain> Records<D> {
     }
 
     fn request(&mut self, position: Position, raw: &Raw) {
+        // A voided request made nothing, and may be carried out later.
+        if self.standing.idle.contains(&position) {
+            return self.close();
+        }
         let Cause::Request {
             request_id,
             digest,

@@ -423,6 +423,8 @@ async fn the_command_writes_a_file_that_was_not_there() {
             suite: PathBuf::new(),
             endpoints: vec![],
             logs: Some(copies.clone()),
+            streams: None,
+            bundle: None,
         },
         order,
         from: None,

@@ -114,3 +114,35 @@ async fn damage_is_reported_with_its_position() {
         Err(error) => panic!("the damage is part of the history: {error:?}"),
     }
 }
+
+/// A copy of which the end was lost: what is there is shown, with the place
+/// where it ends.
+#[tokio::test]
+async fn a_log_without_its_end_shows_what_is_there() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write(directory.path());
+    let path = directory.path().join("order").join("0");
+    let records = day().bytes().remove(0).1;
+    let acknowledged = std::fs::read(path.join("acknowledged")).expect("read");
+    std::fs::remove_dir_all(&path).expect("removed");
+    {
+        let (log, _) = SledLog::open(SledOptions::new(&path)).expect("a new log");
+        let units = records[..6].iter().map(|bytes| Unit(vec![bytes.clone()]));
+        log.append(units.collect()).expect("appended");
+    }
+    std::fs::write(path.join("acknowledged"), acknowledged).expect("written");
+    let history = load(&Source::logs(directory.path())).await.expect("read");
+    let report = verify(&history);
+    assert_eq!(report.logs[0].records, 6);
+    let finding = &report.logs[0].findings[0];
+    assert_eq!(finding.kind, audit::FindingKind::Damaged);
+    assert_eq!(finding.position, Some(decider::Position(7)));
+    assert!(
+        finding.detail.contains("acknowledged up to position 10"),
+        "{}",
+        finding.detail
+    );
+    // Its reactions are known, so others' causes are not called missing.
+    assert_eq!(report.logs[0].findings.len(), 1, "{report:#?}");
+    assert!(replay(&history, ORDER).is_ok());
+}

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use audit::{AuditError, History, Streams, reconcile};
+use audit::{AuditError, History, Source, Streams, load, prove, reconcile, replay, verify};
 use bus::{
     BoxError, Bus, BusOptions, OutMessage, Outbox, Relay, StreamName,
     server::{NatsServer, ServerOptions},
@@ -11,7 +11,10 @@ use bytes::Bytes;
 use decider::Invariant;
 use tokio_util::sync::CancellationToken;
 
-use crate::suite::day;
+use crate::{
+    signed::Notary,
+    suite::{ORDER, day},
+};
 
 /// A log that is complete from the start.
 struct Finished {
@@ -117,4 +120,68 @@ async fn a_server_that_is_away_is_an_error_with_advice() {
         .expect_err("away");
     assert!(matches!(error, AuditError::NatsUnreachable));
     assert!(error.to_string().contains("--without-nats"));
+}
+
+/// The streams are read as the logs themselves, with nothing else there.
+#[tokio::test]
+async fn the_streams_alone_are_verified_replayed_and_proven() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = server(&directory);
+    publish(&server.url(), day().bytes()).await;
+    let source = Source::streams(server.url());
+    let history = load(&source).await.expect("read");
+    assert_eq!(verify(&history), verify(&day().history()));
+    assert_eq!(replay(&history, ORDER).expect("known").lines.len(), 24);
+    assert!(reconcile(&history, None).holds);
+
+    let error = prove(&source, &history, ORDER, None)
+        .await
+        .expect_err("no checkpoints");
+    assert!(error.to_string().contains("--checkpoints"), "{error}");
+    let notary = Notary::default();
+    let notes: Vec<String> = day()
+        .bytes()
+        .iter()
+        .map(|(name, records)| notary.checkpoint(*name, records).to_string())
+        .collect();
+    let path = directory.path().join("seen");
+    std::fs::write(&path, notes.concat()).expect("written");
+    let receipt = prove(&source, &history, ORDER, Some(&path))
+        .await
+        .expect("proven");
+    assert_eq!(receipt.entries.len(), 24);
+
+    let policy = directory.path().join("policy");
+    std::fs::write(&policy, notary.policy()).expect("written");
+    let seen = path.to_str().expect("text");
+    let url = server.url();
+    let words = [
+        "audit",
+        "verify",
+        "--streams",
+        &url,
+        "--checkpoints",
+        seen,
+        "--since",
+        seen,
+        "--policy",
+        policy.to_str().expect("text"),
+    ];
+    let words = words.map(str::to_owned);
+    let verified = crate::commands::status_of(&words).await;
+    assert_eq!(verified, (0, String::new()));
+}
+
+#[tokio::test]
+async fn a_server_without_a_services_stream_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = server(&directory);
+    publish(&server.url(), day().bytes()[..3].to_vec()).await;
+    let error = load(&Source::streams(server.url()))
+        .await
+        .expect_err("three");
+    assert!(
+        matches!(error, AuditError::NoStream(decider::Service::Notification)),
+        "{error}"
+    );
 }

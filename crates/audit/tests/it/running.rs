@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use audit::{AuditError, Source, load, reconcile, verify};
+use audit::{AuditError, LogName, Source, load, reconcile, verify};
 use bytes::Bytes;
 use decider::Service;
 use futures::Stream;
@@ -19,6 +19,8 @@ use proto::{
         admin_service_server::{AdminService, AdminServiceServer},
     },
     log::v1::{
+        GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
+        GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
         ReadRequest, ReadResponse,
         log_service_server::{LogService, LogServiceServer},
     },
@@ -26,8 +28,12 @@ use proto::{
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
+use transparency::{MemoryTiles, Prover};
 
-use crate::suite::day;
+use crate::{
+    signed::{Notary, Records, prover},
+    suite::day,
+};
 
 /// A service that has so many records when first asked, and all of them later.
 #[derive(Clone)]
@@ -36,6 +42,25 @@ struct Growing {
     records: Arc<Vec<Bytes>>,
     at_first: usize,
     asked: Arc<AtomicUsize>,
+    notary: Option<Arc<Notary>>,
+    /// Records that its newest checkpoint covers, and how many more it covers
+    /// when it is asked again.
+    signed: Arc<AtomicUsize>,
+}
+
+impl Growing {
+    fn name(&self) -> LogName {
+        LogName::new(self.service, 0)
+    }
+
+    fn notary(&self) -> Result<&Notary, Status> {
+        let none = || Status::unimplemented("no notary");
+        self.notary.as_deref().ok_or_else(none)
+    }
+
+    fn prover(&self, size: u64) -> Prover<MemoryTiles> {
+        prover(&self.records[..usize::try_from(size).expect("small")])
+    }
 }
 
 #[tonic::async_trait]
@@ -64,6 +89,64 @@ impl LogService for Growing {
             .collect();
         Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
     }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        let notary = self.notary()?;
+        let size = self.signed.load(Ordering::SeqCst).min(self.records.len());
+        if (size as u64) < request.get_ref().min_size {
+            // The next one is signed meanwhile.
+            self.signed.fetch_add(100, Ordering::SeqCst);
+            return Err(Status::failed_precondition("not signed yet"));
+        }
+        let checkpoint = notary.checkpoint(self.name(), &self.records[..size]);
+        Ok(Response::new(GetCheckpointResponse {
+            checkpoint: checkpoint.to_string(),
+        }))
+    }
+
+    async fn get_inclusion_proof(
+        &self,
+        request: Request<GetInclusionProofRequest>,
+    ) -> Result<Response<GetInclusionProofResponse>, Status> {
+        self.notary()?;
+        let request = request.into_inner();
+        let index = request.position - 1;
+        let proof = self.prover(request.tree_size).inclusion(index);
+        let hashes = proof
+            .expect("in the tree")
+            .0
+            .into_iter()
+            .map(|h| h.0.to_vec());
+        Ok(Response::new(GetInclusionProofResponse {
+            index,
+            tree_size: request.tree_size,
+            hashes: hashes.collect(),
+            checkpoint: String::new(),
+        }))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        self.notary()?;
+        let request = request.into_inner();
+        let proof = self.prover(request.to_size).consistency(request.from_size);
+        let hashes = proof
+            .expect("in the tree")
+            .0
+            .into_iter()
+            .map(|h| h.0.to_vec());
+        Ok(Response::new(GetConsistencyProofResponse {
+            from_size: request.from_size,
+            to_size: request.to_size,
+            hashes: hashes.collect(),
+            checkpoint: String::new(),
+        }))
+    }
 }
 
 #[tonic::async_trait]
@@ -87,8 +170,8 @@ impl AdminService for Growing {
     }
 }
 
-struct Fakes {
-    endpoints: Vec<String>,
+pub struct Fakes {
+    pub endpoints: Vec<String>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -100,17 +183,32 @@ impl Drop for Fakes {
 
 /// Serves the day; `at_first` says how much a service has when first asked.
 async fn serve(at_first: impl Fn(Service, usize) -> usize) -> Fakes {
+    serve_with(day().bytes(), None, at_first).await
+}
+
+/// Serves records with their notary, who has signed for one record so far.
+pub async fn serve_signed(records: Records, notary: &Arc<Notary>) -> Fakes {
+    serve_with(records, Some(Arc::clone(notary)), |_, all| all).await
+}
+
+async fn serve_with(
+    logs: Records,
+    notary: Option<Arc<Notary>>,
+    at_first: impl Fn(Service, usize) -> usize,
+) -> Fakes {
     let mut fakes = Fakes {
         endpoints: Vec::new(),
         tasks: Vec::new(),
     };
-    for (name, records) in day().bytes() {
+    for (name, records) in logs {
         let service = name.service;
         let fake = Growing {
             service,
             at_first: at_first(service, records.len()),
             records: Arc::new(records),
             asked: Arc::default(),
+            notary: notary.clone(),
+            signed: Arc::new(AtomicUsize::new(1)),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -201,4 +299,45 @@ fn the_suites_file_names_the_services_and_nats() {
     );
     let error = Source::suite_file("nowhere/suite.json").expect_err("no file");
     assert!(error.to_string().contains("baogong up"), "{error}");
+}
+
+/// The service's own consistency proof is asked for too, and its records.
+#[tokio::test]
+async fn running_services_go_on_from_what_was_seen() {
+    let notary = Arc::new(Notary::default());
+    let fakes = serve_signed(day().bytes(), &notary).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| {
+        directory
+            .path()
+            .join(name)
+            .to_str()
+            .expect("text")
+            .to_owned()
+    };
+    std::fs::write(path("policy"), notary.policy()).expect("written");
+    let mut words = vec!["audit".to_owned(), "verify".into()];
+    for endpoint in &fakes.endpoints {
+        words.extend(["--endpoint".into(), endpoint.clone()]);
+    }
+    words.extend([
+        "--policy".into(),
+        path("policy"),
+        "--save".into(),
+        path("seen"),
+    ]);
+    let saved = crate::commands::status_of(&words).await;
+    assert_eq!(saved, (0, String::new()));
+    words.extend(["--since".into(), path("seen")]);
+    let since = crate::commands::status_of(&words).await;
+    assert_eq!(since, (0, String::new()));
+
+    // Somebody else's services.
+    let other = Arc::new(Notary::with_other_keys());
+    let others = serve_signed(day().bytes(), &other).await;
+    for (own, other) in fakes.endpoints.iter().zip(&others.endpoints) {
+        let at = words.iter().position(|word| word == own).expect("there");
+        words[at].clone_from(other);
+    }
+    assert_eq!(crate::commands::status_of(&words).await.0, 1);
 }

@@ -64,6 +64,22 @@ pub fn notification(event: impl Into<NotificationEvent>) -> Event {
     event.into().into()
 }
 
+/// A record of the runtime itself.
+pub fn runtime(service: Service, id: &str, message: &impl prost::Name) -> Event {
+    Event {
+        service,
+        stream: StreamId::new("runtime", id),
+        encoded: Encoded {
+            type_name: full_name(message),
+            data: message.encode_to_vec(),
+        },
+    }
+}
+
+fn full_name<M: prost::Name>(_: &M) -> String {
+    M::full_name()
+}
+
 #[derive(Default)]
 pub struct Suite {
     logs: BTreeMap<Service, Vec<Raw>>,
@@ -104,15 +120,7 @@ impl Suite {
         let message = pb::CursorAdvanced {
             source: Some(record::source_to_proto(&source)),
         };
-        let event = Event {
-            service: by,
-            stream: StreamId::new("runtime", "cursor"),
-            encoded: Encoded {
-                type_name: "baogong.log.v1.CursorAdvanced".into(),
-                data: message.encode_to_vec(),
-            },
-        };
-        self.timer(vec![event]);
+        self.timer(vec![runtime(by, "cursor", &message)]);
     }
 
     fn record(&mut self, actor: Actor, cause: &Cause, events: Vec<Event>) -> Vec<Source> {
@@ -162,7 +170,11 @@ impl Suite {
     /// Alters a record where it stands.
     pub fn alter(&mut self, short_name: &str, change: impl FnOnce(&mut Raw)) {
         let at = self.find(short_name);
-        let log = self.logs.get_mut(&at.service).expect("found");
+        self.alter_at(at, change);
+    }
+
+    pub fn alter_at(&mut self, at: Source, change: impl FnOnce(&mut Raw)) {
+        let log = self.logs.get_mut(&at.service).expect("there");
         change(&mut log[usize::try_from(at.position.0).expect("small") - 1]);
     }
 

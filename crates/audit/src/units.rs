@@ -1,0 +1,160 @@
+//! Which records of a log count. A command's records count together or not at
+//! all: the torso of one that was declared void, and one that has no end yet,
+//! tell nothing of what happened (see `proto::unit`).
+
+use std::collections::BTreeSet;
+
+use decider::{Actor, Area, Position};
+use prost::Name;
+use proto::{
+    log::v1::UnitVoided,
+    record::{Encoded, Raw},
+    unit::{Taken, Units},
+};
+
+use crate::history::{Entry, Log};
+
+/// The units of one log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Records that count for nothing.
+    pub idle: BTreeSet<Position>,
+    /// Units that were declared void.
+    pub voided: u64,
+    /// First record of the unit that is open at the end, and how many records
+    /// of it are missing.
+    pub open: Option<(Position, u32)>,
+    /// Where a record stands that is none of the unit before it.
+    pub broken: Vec<(Position, String)>,
+}
+
+impl Standing {
+    pub(crate) fn of(log: &Log) -> Self {
+        Self::of_entries(&log.entries)
+    }
+
+    pub(crate) fn of_entries(entries: &[Entry]) -> Self {
+        let mut standing = Self::default();
+        walk_with(entries, envelope, |step| match step {
+            Step::Whole(records) => {
+                if let Some(pair) = records
+                    .windows(2)
+                    .find(|pair| pair[0].cause != pair[1].cause)
+                {
+                    let why = "it is of another command than the record before it, of which more \
+                               records were to follow";
+                    standing.broken.push((pair[1].position, why.to_owned()));
+                }
+            }
+            Step::Void(torso) => {
+                standing.voided += 1;
+                standing.leave_out(&torso);
+            }
+            Step::Broken { torso, at, why } => {
+                standing.leave_out(&torso);
+                standing.broken.push((at, why));
+            }
+            Step::Open(torso) => {
+                let missing = torso.last().map_or(0, |last| last.unit_remaining);
+                standing.open = torso.first().map(|first| (first.position, missing));
+                standing.leave_out(&torso);
+            }
+        });
+        standing
+    }
+
+    fn leave_out(&mut self, torso: &[Raw]) {
+        self.idle.extend(torso.iter().map(|raw| raw.position));
+    }
+}
+
+/// What stands at one place of a log.
+pub(crate) enum Step {
+    /// Records that count, of one command; the note on a voided unit too.
+    Whole(Vec<Raw>),
+    Void(Vec<Raw>),
+    Broken {
+        torso: Vec<Raw>,
+        at: Position,
+        why: String,
+    },
+    /// At the end.
+    Open(Vec<Raw>),
+}
+
+/// A record without its event: enough to tell units apart.
+fn envelope(raw: &Raw) -> Raw {
+    Raw {
+        position: raw.position,
+        event_id: String::new(),
+        stream: raw.stream.clone(),
+        revision: raw.revision,
+        area: Area::default(),
+        occurred: raw.occurred,
+        recorded: raw.recorded,
+        actor: Actor::system(""),
+        cause: raw.cause.clone(),
+        correlation_id: String::new(),
+        traceparent: String::new(),
+        unit_remaining: raw.unit_remaining,
+        event: Encoded {
+            type_name: raw.event.type_name.clone(),
+            data: Vec::new(),
+        },
+    }
+}
+
+/// Unit by unit. A record that cannot be read ends the unit before it.
+pub(crate) fn walk(entries: &[Entry], step: impl FnMut(Step)) {
+    walk_with(entries, Raw::clone, step);
+}
+
+fn walk_with(entries: &[Entry], copy: impl Fn(&Raw) -> Raw, mut step: impl FnMut(Step)) {
+    let mut units = Units::default();
+    for entry in entries {
+        let Ok(raw) = &entry.record else {
+            if let Some(broken) = given_up(&mut units, entry.position, "it cannot be read") {
+                step(broken);
+            }
+            continue;
+        };
+        take(&mut units, copy(raw), &mut step);
+    }
+    if !units.open().is_empty() {
+        step(Step::Open(units.open().to_vec()));
+    }
+}
+
+fn take(units: &mut Units, raw: Raw, step: &mut impl FnMut(Step)) {
+    let missing = units.open().last().map_or(0, |last| last.unit_remaining);
+    let voided = raw.event.type_name == UnitVoided::full_name();
+    if missing > 0 && !voided && raw.unit_remaining != missing - 1 {
+        let why = format!(
+            "{missing} more records of the command before it were to follow, and nothing says that \
+             it is void"
+        );
+        if let Some(broken) = given_up(units, raw.position, &why) {
+            step(broken);
+        }
+    }
+    match units.take(raw) {
+        Ok(Taken::Open) => {}
+        Ok(Taken::Whole(records)) => step(Step::Whole(records)),
+        Ok(Taken::Void { note, torso }) => {
+            step(Step::Void(torso));
+            step(Step::Whole(vec![*note]));
+        }
+        // Only what goes on from an open unit can break it.
+        Err(error) => step(Step::Broken {
+            torso: Vec::new(),
+            at: error.position,
+            why: error.to_string(),
+        }),
+    }
+}
+
+fn given_up(units: &mut Units, at: Position, why: &str) -> Option<Step> {
+    let torso = std::mem::take(units).open().to_vec();
+    let why = why.to_owned();
+    (!torso.is_empty()).then_some(Step::Broken { torso, at, why })
+}
