@@ -218,6 +218,7 @@ fn take_over(
     journal: &Recovered,
 ) -> Result<(), LogError> {
     let path = &durable.path;
+    let mut unsynced = 0;
     for batches in journal.batches(scan.last.next()) {
         let batches = batches.map_err(|e| LogError::io("reading the journal of", path, e))?;
         for batch in batches {
@@ -230,9 +231,12 @@ fn take_over(
             }
             settler::put(db, durable, &batch)?;
             scan.take_over(&batch);
+            unsynced += batch.value.len();
+            if unsynced >= settler::UNSYNCED_BYTES_MAX {
+                durable.flush(db, scan.last)?;
+                unsynced = 0;
+            }
         }
-        // See `settler.rs`: sled's file is synced at least every 4 MiB.
-        durable.flush(db, scan.last)?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ const STEP_BYTES: usize = 1024 * 1024;
 /// once what replaces its pages is written, and that must also be durable by
 /// then. It waits at least until a later segment is begun, so half a segment is
 /// often enough.
-const UNSYNCED_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const UNSYNCED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What appends, readers, settler and scrub have in common.
 #[derive(Debug)]

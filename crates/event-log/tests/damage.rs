@@ -12,7 +12,8 @@ use event_log::{Entry, EventLog, LogError, SledLog, SledOptions, Unit};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-const BITS: usize = 10_000;
+const BITS_WITH_JOURNAL: usize = 6_000;
+const BITS_WITHOUT: usize = 4_000;
 const RECORDS: u64 = 60;
 
 fn directory() -> tempfile::TempDir {
@@ -114,44 +115,90 @@ fn outcome(path: &Path, whole: &[Entry], what: &str) -> Outcome {
     }
 }
 
-/// Turns bits over, as many in each file as its size asks for.
-fn turned_bits(journal: bool, count: usize, seed: u64) -> (usize, usize) {
-    let (files, whole) = files(journal);
+/// Opens a log with these files in a directory of its own.
+fn examine(files: &[(PathBuf, Vec<u8>)], whole: &[Entry], what: &str) -> Outcome {
     let dir = directory();
-    let bits: usize = files.iter().map(|(_, bytes)| bytes.len() * 8).sum();
-    let mut rng = StdRng::seed_from_u64(seed);
-    let mut outcomes = (0, 0);
-    for _ in 0..count {
-        let mut bit = rng.random_range(0..bits);
-        let mut harmed = files.clone();
-        let (name, bytes) = harmed
-            .iter_mut()
-            .find(|(_, bytes)| {
-                let here = bit < bytes.len() * 8;
-                if !here {
-                    bit -= bytes.len() * 8;
-                }
-                here
-            })
-            .unwrap();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        let what = format!("bit {bit} of {}", name.display());
-        let path = dir.path().join("log");
-        fs::create_dir(&path).unwrap();
-        put(&harmed, &path);
-        match outcome(&path, &whole, &what) {
-            Outcome::Harmless => outcomes.0 += 1,
-            Outcome::Found(_) => outcomes.1 += 1,
+    put(files, dir.path());
+    outcome(dir.path(), whole, what)
+}
+
+/// Turns over a bit in one of the files, the larger the likelier.
+fn turn_a_bit(files: &mut [(PathBuf, Vec<u8>)], rng: &mut StdRng) -> String {
+    let bytes = files.iter().map(|(_, bytes)| bytes.len()).sum();
+    let mut at = rng.random_range(0..bytes);
+    let bit = rng.random_range(0..8);
+    for (name, bytes) in files {
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte ^= 1 << bit;
+            return format!("bit {bit} of byte {at} of {}", name.display());
         }
-        fs::remove_dir_all(&path).unwrap();
+        at -= bytes.len();
     }
-    outcomes
+    unreachable!("the files have so many bytes")
+}
+
+/// How many of the bits were harmless.
+fn turned_bits(journal: bool, count: usize) -> usize {
+    let (files, whole) = files(journal);
+    assert_eq!(examine(&files, &whole, "nothing"), Outcome::Harmless);
+    let harmless = |seed: usize| {
+        let mut rng = StdRng::seed_from_u64(seed as u64);
+        let mut harmed = files.clone();
+        let what = turn_a_bit(&mut harmed, &mut rng);
+        examine(&harmed, &whole, &what) == Outcome::Harmless
+    };
+    std::thread::scope(|scope| {
+        let half = |odd: usize| move || (0..count / 2).filter(|n| harmless(2 * n + odd)).count();
+        let halves = [half(0), half(1)].map(|half| scope.spawn(half));
+        halves.map(|half| half.join().unwrap()).iter().sum()
+    })
 }
 
 #[test]
-fn probe_of_turned_bits() {
-    let started = std::time::Instant::now();
-    println!("{:?} {:?}", turned_bits(true, 100, 1), started.elapsed());
-    println!("{:?} {:?}", turned_bits(false, 100, 1), started.elapsed());
-    let _ = BITS;
+fn each_turned_bit_of_database_and_journal_is_found_or_harmless() {
+    let harmless = turned_bits(true, BITS_WITH_JOURNAL);
+    // What is in both is repaired; what is in one alone is found.
+    assert!(harmless > BITS_WITH_JOURNAL / 2, "{harmless}");
+    assert!(harmless < BITS_WITH_JOURNAL, "{harmless}");
+}
+
+#[test]
+fn each_turned_bit_of_a_database_alone_is_found() {
+    let harmless = turned_bits(false, BITS_WITHOUT);
+    assert!(harmless < BITS_WITHOUT / 10, "{harmless}");
+}
+
+#[test]
+fn a_file_cut_off_at_any_border_is_found_or_harmless() {
+    for journal in [true, false] {
+        let (files, whole) = files(journal);
+        for (number, (name, bytes)) in files.iter().enumerate() {
+            for border in borders(bytes, &whole) {
+                let mut cut = files.clone();
+                cut[number].1.truncate(border);
+                let what = format!("{} cut at {border}", name.display());
+                examine(&cut, &whole, &what);
+            }
+        }
+    }
+}
+
+/// Where a batch begins or ends in a file, a block does, or the file.
+fn borders(bytes: &[u8], whole: &[Entry]) -> Vec<usize> {
+    let mut borders: Vec<usize> = (0..bytes.len()).step_by(4096).collect();
+    for (number, entry) in whole.iter().enumerate() {
+        let found = bytes.windows(20).position(|w| w == &entry.bytes[..20]);
+        if let Some(at) = found {
+            match number % 3 {
+                // Header and length stand before it.
+                0 => borders.push(at.saturating_sub(24)),
+                2 => borders.push(at + entry.bytes.len()),
+                _ => {}
+            }
+        }
+    }
+    borders.extend([1, bytes.len().saturating_sub(1)]);
+    borders.sort_unstable();
+    borders.dedup();
+    borders
 }
