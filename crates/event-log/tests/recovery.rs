@@ -275,7 +275,8 @@ fn harm_to_the_file_itself_is_always_found() {
 
 #[test]
 fn a_damaged_or_missing_end_is_replaced_from_the_journal() {
-    let harms: [(u64, fn(&sled::Db)); 4] = [
+    type Harm = fn(&sled::Db);
+    let harms: [(u64, Harm); 4] = [
         (9, |db| change_a_byte(db, 9)),
         (3, |db| change_a_byte(db, 3)),
         (8, |db| drop(db.remove(8u64.to_be_bytes()).unwrap())),
