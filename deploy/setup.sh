@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Installs what building and running needs and is missing. It only adds the
-# program nats-server: `baogong up` and the tests start it as their own child.
+# Installs what building and running needs and is missing: the program
+# nats-server, which `baogong up` and the tests start as their own child, and
+# strace, with which a test of the event log looks at its system calls (without
+# it that test says so and is skipped).
 # The system's nats service is neither started nor enabled nor configured.
 set -euo pipefail
 
@@ -11,7 +13,12 @@ fi
 
 # Debian puts daemons where not everybody's PATH looks.
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
-if command -v nats-server >/dev/null; then
+missing=()
+command -v nats-server >/dev/null || missing+=(nats-server)
+if [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && ! command -v strace >/dev/null; then
+    missing+=(strace)
+fi
+if [ ${#missing[@]} -eq 0 ]; then
     exit 0
 fi
 
@@ -24,6 +31,9 @@ fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
+        if [ "${missing[*]}" = strace ]; then
+            exit 0
+        fi
         echo "nats-server is missing, and installing it needs root: apt-get install nats-server" >&2
         exit 1
     fi
@@ -45,10 +55,13 @@ if [ ! -e "$policy" ]; then
     "${as_root[@]}" chmod 755 "$policy"
 fi
 
-echo "Installing nats-server from the distribution ..."
+echo "Installing ${missing[*]} from the distribution ..."
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends nats-server >/dev/null
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+if [[ " ${missing[*]} " != *" nats-server "* ]]; then
+    exit 0
+fi
 if command -v systemctl >/dev/null; then
     "${as_root[@]}" systemctl disable --quiet nats-server.service 2>/dev/null || true
 fi

@@ -20,6 +20,8 @@
 //! before it: that is how opening tells a crash in the middle of a group from
 //! the loss of something that had been acknowledged.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use decider::Position;
 
@@ -51,6 +53,47 @@ pub(crate) struct Batch {
     pub value: Vec<u8>,
 }
 
+impl Batch {
+    /// Position of its last record.
+    pub fn last(&self) -> Position {
+        Position(self.first.0 + self.records - 1)
+    }
+}
+
+/// One batch of the records of several that follow each other, all of them
+/// durable: as if they had been one group. Only up to [`BATCH_BYTES_TARGET`].
+pub(crate) fn join(batches: &[Arc<Batch>]) -> Batch {
+    let first = batches[0].first;
+    let body = |batch: &Arc<Batch>| batch.value.len() - HEADER_BYTES;
+    let bytes = HEADER_BYTES + batches.iter().map(body).sum::<usize>();
+    let records = batches.iter().map(|batch| batch.records).sum();
+    let mut value = Vec::with_capacity(bytes);
+    begin(&mut value, records, first);
+    for batch in batches {
+        value.extend_from_slice(&batch.value[HEADER_BYTES..]);
+    }
+    seal(first, &mut value);
+    Batch {
+        first,
+        records,
+        value,
+    }
+}
+
+/// How many of the batches, from the first on, go into one by [`join`].
+pub(crate) fn joined(batches: &[Arc<Batch>]) -> usize {
+    let mut bytes = HEADER_BYTES;
+    let mut taken = 0;
+    for batch in batches {
+        bytes += batch.value.len() - HEADER_BYTES;
+        if taken > 0 && bytes > BATCH_BYTES_TARGET {
+            break;
+        }
+        taken += 1;
+    }
+    taken
+}
+
 /// Packs a group that begins at `first` into batches of whole units. The units have passed [`Unit::check`].
 pub(crate) fn pack(first: Position, units: &[Unit]) -> Vec<Batch> {
     let mut batches = Vec::new();
@@ -80,17 +123,12 @@ pub(crate) fn pack(first: Position, units: &[Unit]) -> Vec<Batch> {
 
 fn encode(first: Position, group: Position, records: &[&Bytes], bytes: usize) -> Batch {
     let mut value = Vec::with_capacity(bytes);
-    value.extend_from_slice(&[0; 4]);
-    value.extend_from_slice(&FORMAT.to_be_bytes());
-    value.extend_from_slice(&[0; 2]);
-    value.extend_from_slice(&length(records.len()));
-    value.extend_from_slice(&group.0.to_be_bytes());
+    begin(&mut value, records.len() as u64, group);
     for record in records {
-        value.extend_from_slice(&length(record.len()));
+        value.extend_from_slice(&length(record.len() as u64));
         value.extend_from_slice(record);
     }
-    let checksum = checksum(first, &value);
-    value[..4].copy_from_slice(&checksum.to_be_bytes());
+    seal(first, &mut value);
     Batch {
         first,
         records: records.len() as u64,
@@ -98,7 +136,20 @@ fn encode(first: Position, group: Position, records: &[&Bytes], bytes: usize) ->
     }
 }
 
-fn length(n: usize) -> [u8; 4] {
+fn begin(value: &mut Vec<u8>, records: u64, group: Position) {
+    value.extend_from_slice(&[0; 4]);
+    value.extend_from_slice(&FORMAT.to_be_bytes());
+    value.extend_from_slice(&[0; 2]);
+    value.extend_from_slice(&length(records));
+    value.extend_from_slice(&group.0.to_be_bytes());
+}
+
+fn seal(first: Position, value: &mut [u8]) {
+    let checksum = checksum(first, value);
+    value[..4].copy_from_slice(&checksum.to_be_bytes());
+}
+
+fn length(n: u64) -> [u8; 4] {
     u32::try_from(n)
         .expect("a batch is far below 4 GiB")
         .to_be_bytes()

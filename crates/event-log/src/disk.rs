@@ -15,7 +15,6 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use decider::Position;
 
@@ -26,7 +25,6 @@ pub(crate) struct Durable {
     pub path: PathBuf,
     data: File,
     sync: bool,
-    syncs: AtomicU64,
 }
 
 impl Durable {
@@ -37,7 +35,6 @@ impl Durable {
             path: path.to_owned(),
             data,
             sync,
-            syncs: AtomicU64::new(0),
         })
     }
 
@@ -48,14 +45,8 @@ impl Durable {
             self.data
                 .sync_data()
                 .map_err(|e| LogError::io("syncing", &self.path, e))?;
-            self.syncs.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
-    }
-
-    /// How often the data file was synced.
-    pub fn syncs(&self) -> u64 {
-        self.syncs.load(Ordering::Relaxed)
     }
 }
 

@@ -6,19 +6,27 @@
 //! (indexes, read models) does not belong here: it is built by readers with a
 //! position of their own.
 //!
+//! An append is durable in a journal first, and settles in sled a little later:
+//! `journal.rs` and `settler.rs`.
+//!
 //! [`SledLog`] keeps the log on disk, [`MemoryLog`] is its twin for tests; one
 //! contract suite runs against both. [`subscribe`] gives a reader everything
 //! that is recorded and then what is recorded later.
 
 mod acknowledged;
 mod batch;
+mod checked;
 mod disk;
 mod error;
 mod head;
+mod journal;
+mod mark;
 mod memory_log;
 mod open;
 mod report;
 mod scan;
+mod scrub;
+mod settler;
 mod sled_log;
 mod subscription;
 mod unit;

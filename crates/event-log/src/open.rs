@@ -1,8 +1,8 @@
 //! Opening the log in a directory, or making a new one.
 //!
-//! Opening reads and checks every batch (see `scan.rs`), which takes about as
-//! long as the replay that follows. It may write: sled writes a snapshot of its
-//! page table, and a torn tail is cut off. To examine a log without changing
+//! Opening reads and checks the batches that were written last (see `scan.rs`
+//! and `checked.rs`), and takes over what only the journal has. It may write:
+//! sled writes a snapshot of its page table, and a torn tail is cut off. To examine a log without changing
 //! it, open a copy of the directory.
 
 use std::fs;
@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 
 use decider::Position;
 
-use crate::acknowledged::{self, Acknowledged};
+use crate::checked::{self, Checked};
 use crate::disk::{Durable, guarded, sync_path};
 use crate::error::LogError;
+use crate::journal::{self, Journal, Recovered};
+use crate::mark::Mark;
 use crate::report::OpenReport;
-use crate::scan::{self, unreadable};
-use crate::{BATCH_BYTES_MAX, head};
+use crate::scan::{self, Scan, unreadable};
+use crate::{BATCH_BYTES_MAX, acknowledged, batch, head, settler};
 
 /// sled writes a leaf page above a quarter of its segment size to a file of its
 /// own in `blobs/`, which it never syncs. A leaf holds up to 17 values before
@@ -56,6 +58,13 @@ pub struct SledOptions {
     /// is missing is in [`OpenReport::missing_to`]. Without it that is
     /// [`LogError::Damaged`].
     pub accept_lost_tail: bool,
+    /// Check every batch before the log is open, as an audit wants it. Without
+    /// it the end is checked, some 64 MiB, the rest by reading it and by the
+    /// scrub in the background.
+    pub check_all: bool,
+    /// Size of one of the journal's 16 files, from 256 KiB to 64 MiB. All of
+    /// them are how far a burst may be ahead of sled, on disk and in memory.
+    pub journal_segment_bytes: usize,
 }
 
 impl SledOptions {
@@ -67,13 +76,16 @@ impl SledOptions {
             sync: true,
             create: true,
             accept_lost_tail: false,
+            check_all: false,
+            journal_segment_bytes: 8 * 1024 * 1024,
         }
     }
 
-    /// A log that must be there already.
+    /// A log that must be there already, all of it checked.
     pub fn existing(path: impl Into<PathBuf>) -> Self {
         Self {
             create: false,
+            check_all: true,
             ..Self::new(path)
         }
     }
@@ -83,7 +95,9 @@ impl SledOptions {
 pub(crate) struct Opened {
     pub db: sled::Db,
     pub durable: Durable,
-    pub acknowledged: Acknowledged,
+    pub acknowledged: Mark,
+    pub checked: Checked,
+    pub journal: Journal,
     pub report: OpenReport,
 }
 
@@ -96,38 +110,70 @@ pub(crate) fn open(options: &SledOptions) -> Result<Opened, LogError> {
     let durable = Durable::new(path, options.sync)?;
 
     let io = |e| LogError::io("opening", path, e);
+    let journal = journal_of(path)?;
+    let mark = checked::read(path).map_err(io)?;
     let reached = acknowledged::read(path).map_err(io)?;
+    let reached = reached.max(mark).max(journal.last());
     let created = scan::is_new(&db, path)?;
-    if created && (reached == Position::ZERO || options.accept_lost_tail) {
-        if !options.create {
-            return Err(not_a_log(path, "the database in it is empty"));
-        }
+    if created && !options.create {
+        return Err(not_a_log(path, "the database in it is empty"));
+    }
+    if created && (reached == Position::ZERO || options.accept_lost_tail || journal.covers(FIRST)) {
         guarded(|| db.insert(head::KEY, &head::encode(LogError::SUPPORTED_FORMAT)))
             .map_err(|e| LogError::sled("creating", path, Position::ZERO, e))?;
     }
-    let mut scan = scan::scan(&db, path)?;
-    if scan.last < reached && !options.accept_lost_tail {
-        return Err(scan.lost(path, reached));
+    let from = if options.check_all { FIRST } else { mark };
+    let start = start_of(&db, path, from)?;
+    let mut scan = scan::scan(&db, path, start, &journal)?;
+
+    // What should be behind the last intact batch, or in place of the tail.
+    let next = scan.last.next();
+    let reach = scan
+        .tail
+        .as_ref()
+        .map_or(reached, |tail| reached.max(tail.last));
+    let from_journal = journal.covers(next) && journal.last() >= reach;
+    if scan.last < reached && !from_journal && !options.accept_lost_tail {
+        return Err(scan.lost(path, reached, &journal));
     }
     let cut = match scan.tail.take() {
-        Some(tail) => Some(scan::cut(&db, &durable, scan.last.next(), tail)?),
+        Some(tail) => Some(scan::cut(&db, &durable, next, tail)?),
         None => None,
     };
+    if from_journal {
+        journal
+            .sync()
+            .map_err(|e| LogError::io("syncing", path, e))?;
+        take_over(&db, &durable, &mut scan, &journal)?;
+    }
     // What a killed process left in the page cache was read above as part of
     // the log: it has to be durable before it is reported as such.
     durable.flush(&db, scan.last.next())?;
-    let mut acknowledged = Acknowledged::open(path).map_err(io)?;
+    let mut acknowledged = acknowledged::open(path).map_err(io)?;
     acknowledged.advance(scan.last).map_err(io)?;
+    if scan.last < reached {
+        // What the marks and the journal say beyond it is not so any more.
+        forget(path).map_err(io)?;
+    }
     if options.sync {
         sync_names(path, existing.as_deref()).map_err(|e| LogError::io("syncing", path, e))?;
     }
+    let journal_now = Journal::open(options, journal.generation, &journal.unusable);
+    let (cut, repaired) = if from_journal {
+        (None, cut)
+    } else {
+        (cut, None)
+    };
     let report = OpenReport {
         path: path.clone(),
         missing_to: (scan.last < reached).then_some(reached),
         created,
         last_position: scan.last,
+        checked_from: start,
         batches: scan.batches,
         bytes: scan.bytes,
+        from_journal: scan.last.0 - (next.0 - 1),
+        repaired,
         cut,
         duration: started.elapsed(),
     };
@@ -135,8 +181,75 @@ pub(crate) fn open(options: &SledOptions) -> Result<Opened, LogError> {
         db,
         durable,
         acknowledged,
+        checked: scan.checked.take().expect("made with the scan"),
+        journal: journal_now.map_err(io)?,
         report,
     })
+}
+
+const FIRST: Position = Position(1);
+
+fn journal_of(path: &Path) -> Result<Recovered, LogError> {
+    let journal =
+        Recovered::read(path).map_err(|e| LogError::io("reading the journal of", path, e))?;
+    if let Some((_, found)) = journal.newer {
+        return Err(LogError::NewerFormat {
+            path: path.to_owned(),
+            found,
+            supported: LogError::SUPPORTED_FORMAT,
+        });
+    }
+    Ok(journal)
+}
+
+/// Where the batch begins that holds `mark`; where there is none, the first.
+fn start_of(db: &sled::Db, path: &Path, mark: Position) -> Result<Position, LogError> {
+    let found = guarded(|| db.get_lt(batch::key(mark.next())))
+        .map_err(|e| unreadable("checking", path, mark, e))?;
+    let key = found.and_then(|(key, _)| <[u8; 8]>::try_from(&key[..]).ok());
+    Ok(key.map_or(FIRST, |key| Position(u64::from_be_bytes(key)).max(FIRST)))
+}
+
+/// Appends to sled what only the journal has.
+fn take_over(
+    db: &sled::Db,
+    durable: &Durable,
+    scan: &mut Scan,
+    journal: &Recovered,
+) -> Result<(), LogError> {
+    let path = &durable.path;
+    let mut unsynced = 0;
+    for batches in journal.batches(scan.last.next()) {
+        let batches = batches.map_err(|e| LogError::io("reading the journal of", path, e))?;
+        for batch in batches {
+            if batch.first != scan.last.next() {
+                return Err(LogError::Damaged {
+                    path: path.clone(),
+                    position: scan.last.next(),
+                    what: format!("the journal goes on with position {}", batch.first),
+                });
+            }
+            settler::put(db, durable, &batch)?;
+            scan.take_over(&batch);
+            unsynced += batch.value.len();
+            if unsynced >= settler::UNSYNCED_BYTES_MAX {
+                durable.flush(db, scan.last)?;
+                unsynced = 0;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn forget(path: &Path) -> io::Result<()> {
+    let segments = journal::segments(path)?.into_iter().map(|(_, file)| file);
+    for file in segments.chain([path.join(checked::NAME)]) {
+        match fs::remove_file(file) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {

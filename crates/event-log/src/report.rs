@@ -13,10 +13,17 @@ pub struct OpenReport {
     /// There was no log before.
     pub created: bool,
     pub last_position: Position,
-    /// Keys, all of them checked.
+    /// Where the check began; what is before was checked earlier.
+    pub checked_from: Position,
+    /// Keys that were checked.
     pub batches: u64,
-    /// Size of all batches, before sled's own overhead.
+    /// Size of these, before sled's own overhead.
     pub bytes: u64,
+    /// Records that only the journal had. Their number depends on how the
+    /// process before ended, and says nothing of its health.
+    pub from_journal: u64,
+    /// A damaged end of the database that was replaced from the journal.
+    pub repaired: Option<Cut>,
     /// Acknowledged records are missing from behind `last_position` up to here;
     /// only with [`crate::SledOptions::accept_lost_tail`].
     pub missing_to: Option<Position>,
@@ -46,11 +53,20 @@ impl fmt::Display for OpenReport {
             write!(
                 f,
                 "event log in {path}: {} records in {} batches, {} KiB, checked in {} ms",
-                self.last_position,
+                self.last_position.0 - (self.checked_from.0 - 1),
                 self.batches,
                 self.bytes.div_ceil(1024),
                 self.duration.as_millis(),
             )?;
+            if self.checked_from > Position(1) {
+                write!(f, ", from position {} on", self.checked_from)?;
+            }
+        }
+        if self.from_journal > 0 {
+            write!(f, "; {} records from the journal", self.from_journal)?;
+        }
+        if let Some(cut) = &self.repaired {
+            write!(f, "; REPAIRED from the journal: {cut}")?;
         }
         if let Some(last) = self.missing_to {
             let first = self.last_position.next();

@@ -1,13 +1,15 @@
-//! The check of the whole log when it is opened, and the cut of a torn tail.
+//! The check of the log when it is opened, and the cut of a torn tail.
 //!
-//! Every key and every batch is checked: checksum, record lengths, and that
-//! each batch begins where the one before ended. The first place where this
-//! fails is a fault. What it means depends on what lies behind it:
+//! Every key and every batch from the start of the scan on is checked:
+//! checksum, record lengths, and that each batch begins where the one before
+//! ended. The first place where this fails is a fault. What it means depends on what lies behind it:
 //!
 //! - Some intact batch there belongs to a group that began *after* the fault.
 //!   When that group was written the faulty place was durable and may have been
 //!   acknowledged: the log is damaged in the middle, and is not opened.
 //! - The file `acknowledged` says more than is there: the same for the end.
+//! - In both cases, where the journal still has all that should be there from
+//!   the fault on, it is taken from the journal.
 //! - Otherwise everything from the fault on belongs to a group that a crash
 //!   interrupted: a torn tail. It is written to a file of its own and cut off.
 //!
@@ -20,10 +22,12 @@ use std::path::{Path, PathBuf};
 
 use decider::Position;
 
-use crate::batch::{self, Invalid};
+use crate::batch::{self, Batch, Invalid};
+use crate::checked::Checked;
 use crate::disk::{Durable, guarded, passed, sync_path};
 use crate::error::LogError;
 use crate::head;
+use crate::journal::Recovered;
 use crate::report::Cut;
 
 /// A log whose batches are all in order, and what is left behind them.
@@ -32,18 +36,35 @@ pub(crate) struct Scan {
     pub last: Position,
     pub batches: u64,
     pub bytes: u64,
+    pub checked: Option<Checked>,
     pub tail: Option<Tail>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Tail {
     why: String,
+    /// The journal has what should be here.
+    covered: bool,
+    /// The last record in an intact batch of it.
+    pub last: Position,
     items: Vec<(sled::IVec, sled::IVec)>,
 }
 
-pub(crate) fn scan(db: &sled::Db, path: &Path) -> Result<Scan, LogError> {
-    let mut scan = Scan::default();
-    let mut items = db.range(batch::key(Position(1))..);
+/// Checks from `start` on, where a batch begins.
+pub(crate) fn scan(
+    db: &sled::Db,
+    path: &Path,
+    start: Position,
+    journal: &Recovered,
+) -> Result<Scan, LogError> {
+    let before = Position(start.0 - 1);
+    let io = |e| LogError::io("opening", path, e);
+    let mut scan = Scan {
+        last: before,
+        checked: Some(Checked::new(path, before).map_err(io)?),
+        ..Scan::default()
+    };
+    let mut items = db.range(batch::key(start)..);
     loop {
         let next = scan.last.next();
         let item = guarded(|| next_of(db, &mut items))
@@ -58,7 +79,8 @@ pub(crate) fn scan(db: &sled::Db, path: &Path) -> Result<Scan, LogError> {
                 why,
             });
         };
-        scan.take(path, Position(u64::from_be_bytes(position)), (key, value))?;
+        let first = Position(u64::from_be_bytes(position));
+        scan.take(path, first, (key, value), journal)?;
     }
 }
 
@@ -92,15 +114,28 @@ pub(crate) fn unreadable(
 }
 
 impl Scan {
+    /// A batch was taken from the journal.
+    pub fn take_over(&mut self, batch: &Batch) {
+        self.last = batch.last();
+        self.batches += 1;
+        self.bytes += batch.value.len() as u64;
+        if let Some(mark) = &mut self.checked {
+            mark.passed(self.last, batch.value.len() as u64);
+        }
+    }
+
     /// The end of the log that was found is short of what was acknowledged.
-    pub fn lost(&self, path: &Path, acknowledged: Position) -> LogError {
-        let why = self
-            .tail
-            .as_ref()
-            .map_or("there is nothing", |tail| &tail.why);
+    pub fn lost(&self, path: &Path, acknowledged: Position, journal: &Recovered) -> LogError {
+        let position = self.last.next();
+        let tail = self.tail.as_ref().map(|tail| tail.why.clone());
+        let why = match (tail, journal.why(position)) {
+            (Some(tail), Some(fault)) => format!("{tail}, {fault}"),
+            (None, Some(why)) | (Some(why), None) => why,
+            (None, None) => "there is nothing in `db` nor in the journal".to_owned(),
+        };
         LogError::Damaged {
             path: path.to_owned(),
-            position: self.last.next(),
+            position,
             what: format!(
                 "{why}, and the log was acknowledged up to position {acknowledged} (a copy \
                  taken while the service was running looks the same: stop it, copy again)"
@@ -113,6 +148,7 @@ impl Scan {
         path: &Path,
         first: Position,
         item: (sled::IVec, sled::IVec),
+        journal: &Recovered,
     ) -> Result<(), LogError> {
         let next = self.last.next();
         let checked = batch::check(first, &item.1);
@@ -128,25 +164,40 @@ impl Scan {
                 self.last = Position(self.last.0 + batch.records);
                 self.batches += 1;
                 self.bytes += item.1.len() as u64;
+                if let Some(mark) = &mut self.checked {
+                    mark.passed(self.last, item.1.len() as u64);
+                }
             }
             (None, Ok(batch)) => {
-                let why = format!("the next batch begins at position {first}");
-                acknowledged(path, next, batch.group, &why)?;
+                let why = format!("`db`: the next batch begins at position {first}");
+                let covered = journal.covers(next);
+                if !covered {
+                    acknowledged(path, next, batch.group, &why)?;
+                }
+                let last = Position(first.0.saturating_add(batch.records - 1));
                 self.tail = Some(Tail {
                     why,
+                    covered,
+                    last,
                     items: vec![item],
                 });
             }
             (None, Err(invalid)) => {
-                let why = invalid.to_string();
+                let why = format!("`db`: {invalid}");
                 self.tail = Some(Tail {
                     why,
+                    covered: journal.covers(next),
+                    last: Position::ZERO,
                     items: vec![item],
                 });
             }
             (Some(tail), checked) => {
                 if let Ok(batch) = checked {
-                    acknowledged(path, next, batch.group, &tail.why)?;
+                    if !tail.covered {
+                        acknowledged(path, next, batch.group, &tail.why)?;
+                    }
+                    let last = Position(first.0.saturating_add(batch.records - 1));
+                    tail.last = tail.last.max(last);
                 }
                 tail.items.push(item);
             }

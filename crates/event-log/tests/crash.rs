@@ -85,55 +85,76 @@ fn unit_behind(last: &mut u64, cycle: u64) -> Unit {
     unit
 }
 
+/// The test names itself so; the child is this test run again.
+const KILLED: &str = "nothing_acknowledged_is_lost_or_doubled_over_200_kills";
+const KILLS: u64 = 200;
+/// So often the parent opens the log in between, beside the children.
+const LOOK_EVERY: u64 = 40;
+
 #[test]
-fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
+fn nothing_acknowledged_is_lost_or_doubled_over_200_kills() {
     if let Some((path, cycle)) = in_child() {
         panic!("{}", append_until_the_end(&path, cycle));
     }
-    let name = "nothing_acknowledged_is_lost_when_the_process_is_killed";
     let dir = tempfile::tempdir().unwrap();
     let mut rng = rand::rng();
     // Position and cycle of the last acknowledged record of each cycle.
     let mut promised: Vec<(u64, u64)> = Vec::new();
-    for cycle in 1..=6 {
-        let mut child = child(Command::new("env"), name, dir.path(), cycle);
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let groups = rng.random_range(1..80);
-        let mut last = 0;
-        let mut seen = 0;
-        for line in lines.map_while(Result::ok) {
-            let Some(position) = acknowledged(&line) else {
-                continue;
-            };
-            last = position;
-            seen += 1;
-            if seen == groups {
-                // What was printed before the kill took effect is read and
-                // held to as well.
-                child.kill().unwrap();
-            }
+    for cycle in 1..=KILLS {
+        // A kill while it opens, too: then nothing was acknowledged.
+        let groups = rng.random_range(0..9);
+        if let Some(last) = killed_after(groups, dir.path(), cycle) {
+            promised.push((last, cycle));
         }
-        child.wait().unwrap();
-        assert!(
-            seen >= groups,
-            "the child ended by itself after {seen} groups"
-        );
-        promised.push((last, cycle));
+        if cycle % LOOK_EVERY == 0 {
+            compare(dir.path(), &promised);
+        }
+    }
+    assert!(promised.len() as u64 > KILLS / 2, "{promised:?}");
+}
 
-        let (log, report) = SledLog::open(SledOptions::existing(dir.path())).unwrap();
-        assert!(
-            report.last_position >= Position(last),
-            "{report}, {last} was acknowledged"
-        );
-        let entries = log.read(Position(1), usize::MAX).unwrap();
-        assert_eq!(entries.len() as u64, report.last_position.0);
-        for (entry, position) in entries.iter().zip(1..) {
-            assert_eq!(entry.position, Position(position));
-            let wrote = cycle_of(&entry.bytes);
-            assert_eq!(entry.bytes, record(wrote, position));
-            if let Some((_, promise)) = promised.iter().find(|(last, _)| position <= *last) {
-                assert!(wrote <= *promise, "position {position} was written again");
-            }
+/// Kills a child that appends, with `kill -9`, once it has acknowledged so many
+/// groups; the last position that it acknowledged.
+fn killed_after(groups: u32, path: &Path, cycle: u64) -> Option<u64> {
+    let mut child = child(Command::new("env"), KILLED, path, cycle);
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut last = None;
+    let mut seen = 0;
+    for line in lines.map_while(Result::ok) {
+        if seen == groups {
+            // What was printed before the kill took effect is read and held to
+            // as well. The first line is the harness's own.
+            child.kill().unwrap();
+        }
+        if let Some(position) = acknowledged(&line) {
+            last = Some(position);
+            seen += 1;
+        }
+    }
+    let status = child.wait().unwrap();
+    assert!(!status.success() && status.code().is_none(), "{status}");
+    last
+}
+
+/// Compares the log with what the client knows: all of it there, once, and
+/// nothing that was acknowledged was written again by a later child.
+fn compare(path: &Path, promised: &[(u64, u64)]) {
+    let (log, report) = SledLog::open(SledOptions::existing(path)).unwrap();
+    let last = promised.last().map_or(0, |(last, _)| *last);
+    assert!(
+        report.last_position >= Position(last),
+        "{report}, {last} was acknowledged"
+    );
+    let entries = log.read(Position(1), usize::MAX).unwrap();
+    assert_eq!(entries.len() as u64, report.last_position.0);
+    let mut promises = promised.iter().peekable();
+    for (entry, position) in entries.iter().zip(1..) {
+        assert_eq!(entry.position, Position(position));
+        let wrote = cycle_of(&entry.bytes);
+        assert_eq!(entry.bytes, record(wrote, position));
+        while promises.next_if(|(last, _)| *last < position).is_some() {}
+        if let Some((_, promise)) = promises.peek() {
+            assert!(wrote <= *promise, "position {position} was written again");
         }
     }
 }

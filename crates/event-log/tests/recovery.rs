@@ -15,8 +15,29 @@ fn open(path: &Path) -> Result<(SledLog, OpenReport), LogError> {
     })
 }
 
-/// The sled database below the log, to do harm in it.
+/// The sled database below the log, to do harm in it where no journal helps:
+/// that of a log written by a version without one, or older than its journal.
 fn below(path: &Path, harm: impl FnOnce(&sled::Db)) {
+    remove_journal(path);
+    in_sled(path, harm);
+}
+
+fn remove_journal(path: &Path) {
+    for entry in fs::read_dir(path).into_iter().flatten() {
+        let file = entry.unwrap().path();
+        if file
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("journal-")
+        {
+            fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+fn in_sled(path: &Path, harm: impl FnOnce(&sled::Db)) {
     let config = sled::Config::new().path(path).flush_every_ms(None);
     let db = config.segment_size(8 * 1024 * 1024).open().unwrap();
     harm(&db);
@@ -48,6 +69,8 @@ fn four_groups(path: &Path) {
     for n in [1, 3, 5] {
         log.append(vec![Unit(vec![record(n, 20), record(n + 1, 20)])])
             .unwrap();
+        // Else they would share a key.
+        log.settle().unwrap();
     }
     log.append((7..10).map(|n| Unit(vec![record(n, 40_000)])).collect())
         .unwrap();
@@ -140,7 +163,7 @@ fn a_hole_in_an_interrupted_group_cuts_off_the_rest_of_the_group() {
     let (log, report) = open(dir.path()).unwrap();
     let cut = report.cut.unwrap();
     assert_eq!((cut.first_position, cut.batches), (Position(8), 1));
-    assert_eq!(cut.why, "the next batch begins at position 9");
+    assert_eq!(cut.why, "`db`: the next batch begins at position 9");
     assert_eq!(log.read(Position(1), 100).unwrap().len(), 7);
 }
 
@@ -248,6 +271,64 @@ fn harm_to_the_file_itself_is_always_found() {
             Err(other) => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_damaged_or_missing_end_is_replaced_from_the_journal() {
+    type Harm = fn(&sled::Db);
+    let harms: [(u64, Harm); 4] = [
+        (9, |db| change_a_byte(db, 9)),
+        (3, |db| change_a_byte(db, 3)),
+        (8, |db| drop(db.remove(8u64.to_be_bytes()).unwrap())),
+        (1, |db| db.clear().unwrap()),
+    ];
+    for (position, harm) in harms {
+        let dir = tempfile::tempdir().unwrap();
+        four_groups(dir.path());
+        let whole = {
+            let (log, _) = open(dir.path()).unwrap();
+            log.read(Position(1), 100).unwrap()
+        };
+        in_sled(dir.path(), harm);
+        let (log, report) = open(dir.path()).unwrap();
+        assert_eq!(report.from_journal, 10 - position, "{report}");
+        assert_eq!((report.cut.clone(), report.missing_to), (None, None));
+        assert_eq!(log.read(Position(1), 100).unwrap(), whole);
+        if position != 1 {
+            let repaired = report.repaired.clone().unwrap();
+            assert_eq!(repaired.first_position, Position(position));
+            assert!(report.to_string().contains("REPAIRED from the journal"));
+        }
+        drop(log);
+        let (log, report) = open(dir.path()).unwrap();
+        assert_eq!((report.from_journal, report.repaired), (0, None));
+        assert_eq!(log.read(Position(1), 100).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_refused_only_where_it_is_needed_and_the_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    four_groups(dir.path());
+    let file = dir.path().join("journal-1");
+    let mut bytes = fs::read(&file).unwrap();
+    // The second frame: positions 3 and 4.
+    bytes[2 * 4096 + 60] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    assert!(open(dir.path()).unwrap().1.repaired.is_none());
+
+    in_sled(dir.path(), |db| change_a_byte(db, 3));
+    let (position, text) = damaged(dir.path());
+    assert_eq!(position, Position(3));
+    assert!(text.contains("checksum"), "{text}");
+    in_sled(dir.path(), |db| {
+        for key in [3u64, 5, 7, 8, 9] {
+            db.remove(key.to_be_bytes()).unwrap();
+        }
+    });
+    let (position, text) = damaged(dir.path());
+    assert_eq!(position, Position(3));
+    assert!(text.contains("journal-1 at byte 8192"), "{text}");
 }
 
 fn copy_of(path: &Path) -> tempfile::TempDir {

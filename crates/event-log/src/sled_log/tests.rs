@@ -1,6 +1,7 @@
 //! What only shows from the inside: syncs, sled's files, harm while open.
 
 use super::*;
+use crate::journal;
 
 fn open() -> (tempfile::TempDir, SledLog) {
     let dir = tempfile::tempdir().unwrap();
@@ -48,12 +49,104 @@ fn the_largest_batches_never_go_to_files_of_their_own() {
 fn what_is_not_yet_durable_is_not_read() {
     let (_dir, log) = open();
     log.append(units(3, 10)).unwrap();
-    let batches = batch::pack(Position(4), &units(2, 10));
-    log.db()
-        .insert(batch::key(Position(4)), batches[0].value.as_slice())
-        .unwrap();
+    log.shared.push(batch::pack(Position(4), &units(2, 10)));
     assert_eq!(log.read(Position(1), 10).unwrap().len(), 3);
     assert_eq!(log.read(Position(4), 10).unwrap(), vec![]);
+}
+
+#[test]
+fn reading_joins_what_is_settled_and_what_is_pending() {
+    let (_dir, log) = open();
+    for n in 1..=40u8 {
+        log.append(vec![Unit(vec![vec![n; 5000].into(); 2])])
+            .unwrap();
+        if n == 15 {
+            log.settle().unwrap();
+            assert_eq!(log.settled_position(), Position(30));
+        }
+    }
+    for from in [1, 2, 29, 30, 31, 32, 79, 80] {
+        for limit in [1, 2, 3, 50, 100] {
+            let entries = log.read(Position(from), limit).unwrap();
+            assert_eq!(entries.len() as u64, (limit as u64).min(81 - from));
+            for (entry, position) in entries.iter().zip(from..) {
+                assert_eq!(entry.position, Position(position));
+                assert_eq!(entry.bytes[0], position.div_ceil(2) as u8);
+            }
+        }
+    }
+}
+
+#[test]
+fn small_groups_share_a_key_and_large_ones_do_not() {
+    let (_dir, log) = open();
+    for _ in 0..20 {
+        log.append(units(1, 300)).unwrap();
+    }
+    log.settle().unwrap();
+    log.append(units(1, 30_000)).unwrap();
+    log.append(units(1, 30_000)).unwrap();
+    log.settle().unwrap();
+    let keys: Vec<u64> = log
+        .db()
+        .range(batch::key(Position(1))..)
+        .keys()
+        .map(|key| u64::from_be_bytes(key.unwrap()[..].try_into().unwrap()))
+        .collect();
+    // Only those that the settler met together are joined.
+    assert!(keys.len() <= 22, "{keys:?}");
+    assert_eq!(keys[keys.len() - 2..], [21, 22]);
+    assert_eq!(log.read(Position(1), 100).unwrap().len(), 22);
+}
+
+#[test]
+fn the_journal_is_bounded_and_used_again() {
+    let (dir, log) = open();
+    let group = units(100, 60_000);
+    for _ in 0..25 {
+        log.append(group.clone()).unwrap();
+    }
+    let files = journal::segments(dir.path()).unwrap();
+    assert!(files.len() <= journal::SEGMENTS_MAX, "{files:?}");
+    for (_, file) in files {
+        let bytes = std::fs::metadata(file).unwrap().len();
+        assert!(bytes <= 8 << 20);
+    }
+    assert_eq!(log.read(Position(2_499), 10).unwrap().len(), 2);
+    drop(log);
+    let files = journal::segments(dir.path()).unwrap();
+    assert!(files.len() <= 3, "a calm log keeps few: {files:?}");
+    let (log, report) = SledLog::open(SledOptions::new(dir.path())).unwrap();
+    assert_eq!(report.from_journal, 0, "a clean end settles all");
+    assert!(report.checked_from > Position(1), "{report}");
+    assert_eq!(log.read(Position(1), 100_000).unwrap().len(), 2_500);
+}
+
+#[test]
+fn the_scrub_finds_damage_that_opening_left_out_and_the_next_opening_refuses() {
+    let (dir, log) = open();
+    for _ in 0..20 {
+        log.append(units(75, 60_000)).unwrap();
+    }
+    log.settle().unwrap();
+    let key = batch::key(Position(1));
+    let mut value = log.db().get(key).unwrap().unwrap().to_vec();
+    value[100] ^= 1;
+    log.db().insert(key, value).unwrap();
+    drop(log);
+
+    let (log, report) = SledLog::open(SledOptions::new(dir.path())).unwrap();
+    assert!(report.checked_from > Position(1), "{report}");
+    let error = log.shared.wait_for(Position(u64::MAX)).unwrap_err();
+    let expected = "is damaged at position 1: `db`: the checksum of the batch does not match";
+    assert!(error.to_string().contains(expected), "{error}");
+    let error = log.append(units(1, 10)).unwrap_err();
+    assert!(matches!(error, LogError::Closed { .. }), "{error}");
+    drop(log);
+    for _ in 0..2 {
+        let error = SledLog::open(SledOptions::new(dir.path())).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }
 
 #[test]
@@ -61,6 +154,7 @@ fn damage_is_found_on_reading_and_named() {
     let (_dir, log) = open();
     for _ in 0..3 {
         log.append(units(2, 10)).unwrap();
+        log.settle().unwrap();
     }
     let key = batch::key(Position(3));
     let value = log.db().get(key).unwrap().unwrap();
@@ -96,11 +190,13 @@ fn damage_is_found_on_reading_and_named() {
 fn a_log_that_failed_takes_nothing_more_and_is_still_read() {
     let (_dir, log) = open();
     log.append(units(2, 10)).unwrap();
+    log.settle().unwrap();
     let in_the_way = batch::pack(Position(3), &units(1, 10)).remove(0);
     log.db()
         .insert(batch::key(Position(3)), in_the_way.value)
         .unwrap();
-    let error = log.append(units(1, 20)).unwrap_err();
+    log.append(units(1, 20)).unwrap();
+    let error = log.settle().unwrap_err();
     assert!(
         matches!(
             error,
@@ -111,8 +207,11 @@ fn a_log_that_failed_takes_nothing_more_and_is_still_read() {
         ),
         "{error}"
     );
-    let error = log.append(units(1, 20)).unwrap_err();
-    assert!(matches!(error, LogError::Closed { .. }), "{error}");
-    assert_eq!(log.last_position(), Position(2));
-    assert_eq!(log.read(Position(1), 10).unwrap().len(), 2);
+    for _ in 0..2 {
+        let error = log.append(units(1, 20)).unwrap_err();
+        assert!(matches!(error, LogError::Closed { .. }), "{error}");
+    }
+    assert_eq!(log.last_position(), Position(3));
+    let entries = log.read(Position(1), 10).unwrap();
+    assert_eq!(entries[2].bytes.len(), 20, "what was acknowledged");
 }
