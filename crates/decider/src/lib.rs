@@ -15,6 +15,7 @@ mod ids;
 mod invariant;
 mod meta;
 mod names;
+pub mod packed;
 pub mod rewritten;
 pub mod spec;
 pub mod table;

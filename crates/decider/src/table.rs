@@ -118,11 +118,16 @@ impl<T: Entity> Table<T> {
         self.rows.is_empty()
     }
 
+    /// In no order that means anything: for sums and searches.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.blocks.iter().flatten()
+    }
+
     /// In the order of their ids. Sorts them: for what is written, not for
     /// what is asked often.
     #[must_use]
     pub fn sorted(&self) -> Vec<&T> {
-        let mut all: Vec<&T> = self.blocks.iter().flatten().collect();
+        let mut all: Vec<&T> = self.iter().collect();
         all.sort_unstable_by(|a, b| a.id().cmp(b.id()));
         all
     }
