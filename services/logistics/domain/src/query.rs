@@ -104,16 +104,16 @@ impl State {
         };
         let start = filter
             .checkpoint_id
-            .clone()
-            .or_else(|| last.map(|p| String::from(&p.checkpoint_id)))
+            .as_deref()
+            .or(last.map(|p| p.checkpoint_id.as_str()))
             .unwrap_or_default();
         let shelves = self
             .shelves
             .0
-            .range((area.clone(), start, ParcelState::Unspecified)..)
+            .range((area.clone(), start.into(), ParcelState::Unspecified)..)
             .take_while(|((a, checkpoint_id, _), _)| {
                 let wanted = filter.checkpoint_id.as_ref();
-                a == area && wanted.is_none_or(|c| c == checkpoint_id)
+                a == area && wanted.is_none_or(|c| *checkpoint_id == *c)
             })
             .filter(|((_, _, s), _)| *s == state);
         let keys = shelves.flat_map(|((_, checkpoint_id, _), shelf)| {

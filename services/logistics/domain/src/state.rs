@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use decider::{Area, Invariant, Names, Recorded, Revision, Timestamp, Violation, table::Table};
+use decider::{
+    Area, Invariant, Name, Names, Recorded, Revision, Timestamp, Violation, table::Table,
+};
 use proto::{
     LogisticsEvent,
     logistics::v1::{ParcelState, RunState},
@@ -62,7 +64,7 @@ impl<'a> Moment<'a> {
 
 /// Area, checkpoint, and a parcel state; `Unspecified` holds those of all
 /// states.
-type Shelf = (Area, String, ParcelState);
+type Shelf = (Area, Name, ParcelState);
 
 /// Parcels by checkpoint and state, each in the order of the doors.
 #[derive(Debug, Default)]
@@ -76,25 +78,17 @@ impl Shelves {
         state: ParcelState,
     ) -> Option<&BTreeSet<Arc<DoorKey>>> {
         self.0
-            .get(&(area.clone(), checkpoint_id.to_owned(), state))
+            .get(&(area.clone(), checkpoint_id.into(), state))
             .filter(|shelf| !shelf.is_empty())
     }
 
     fn put(&mut self, parcel: &Parcel, state: ParcelState) {
-        let shelf = (
-            parcel.area.clone(),
-            String::from(&parcel.checkpoint_id),
-            state,
-        );
+        let shelf = (parcel.area.clone(), parcel.checkpoint_id.clone(), state);
         self.0.entry(shelf).or_default().insert(parcel.key.clone());
     }
 
     fn take(&mut self, parcel: &Parcel, state: ParcelState) {
-        let shelf = (
-            parcel.area.clone(),
-            String::from(&parcel.checkpoint_id),
-            state,
-        );
+        let shelf = (parcel.area.clone(), parcel.checkpoint_id.clone(), state);
         if let Some(parcels) = self.0.get_mut(&shelf) {
             parcels.remove(&parcel.key);
         }

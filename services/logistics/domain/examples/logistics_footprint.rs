@@ -2,7 +2,7 @@
 //! part of a run included, and time for each record folded.
 //!
 //! ```text
-//! cargo run --release -p baogong-logistics-domain --example footprint [PARCELS [HOUSEHOLDS]]
+//! cargo run --release -p baogong-logistics-domain --example logistics_footprint [PARCELS [HOUSEHOLDS]]
 //! ```
 //!
 //! Runs of 12 parcels go out one after another. Records are made beforehand,
