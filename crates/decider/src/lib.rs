@@ -17,6 +17,7 @@ mod meta;
 mod names;
 pub mod packed;
 pub mod rewritten;
+mod roll;
 pub mod spec;
 pub mod table;
 
