@@ -15,7 +15,9 @@ mod ids;
 mod invariant;
 mod meta;
 mod names;
+pub mod packed;
 pub mod rewritten;
+mod roll;
 pub mod spec;
 pub mod table;
 

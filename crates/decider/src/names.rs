@@ -1,7 +1,7 @@
 //! Texts that come again and again: reasons, ids of cadres and of checkpoints.
 //! A state keeps each once.
 
-use std::{collections::HashSet, fmt, ops::Deref, sync::Arc};
+use std::{borrow::Borrow, collections::HashSet, fmt, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,20 @@ impl From<&str> for Name {
 impl From<&Name> for String {
     fn from(name: &Name) -> Self {
         name.0.as_ref().to_owned()
+    }
+}
+
+impl Name {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// Order and hash are those of the text, as `Borrow` demands.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who holds a parcel, and what in a history contradicts it. An accepted
 //! command never makes a fault; a log that was altered does.
 
-use decider::{Invariant, Violation};
+use decider::{Invariant, Name, Violation};
 use proto::logistics::v1::{Custodian, CustodianKind};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,44 @@ pub(crate) fn name(custodian: &Custodian) -> String {
     let kind = custodian.kind().as_str_name();
     let kind = kind.trim_start_matches("CUSTODIAN_KIND_");
     format!("{}/{}", kind.to_ascii_lowercase(), custodian.id)
+}
+
+/// Who has a parcel, in few bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    kind: i32,
+    pub id: Name,
+}
+
+impl Holder {
+    /// The custodian, sharing the text of its id with the first of `names`
+    /// that is the same.
+    pub(crate) fn new(custodian: &Custodian, names: &[&Name]) -> Self {
+        let known = names.iter().find(|name| ***name == custodian.id);
+        Self {
+            kind: custodian.kind,
+            id: known.map_or_else(|| Name::from(&*custodian.id), |name| (*name).clone()),
+        }
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> CustodianKind {
+        CustodianKind::try_from(self.kind).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn to_message(&self) -> Custodian {
+        Custodian {
+            kind: self.kind,
+            id: String::from(&self.id),
+        }
+    }
+}
+
+impl PartialEq<Custodian> for Holder {
+    fn eq(&self, other: &Custodian) -> bool {
+        self.kind == other.kind && self.id == other.id
+    }
 }
 
 /// What the history says that cannot have been.

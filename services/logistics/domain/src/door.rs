@@ -1,28 +1,11 @@
 //! The order of doors on the way: community, grid, building, entrance, door,
 //! each as people number them ("9" before "10"). Knows no parcel states.
 
-use std::{cmp::Ordering, fmt};
+use std::{cmp::Ordering, collections::HashSet, fmt, sync::Arc};
 
+use decider::Name;
 use proto::types::v1::Door;
 use serde::{Deserialize, Serialize};
-
-/// A code compared by its numbers where it has some: `E2` before `E10`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Natural(String);
-
-impl Ord for Natural {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // Equal numbers may be written differently ("01", "1"): the spelling
-        // decides last, so that the order agrees with equality.
-        natural(&self.0, &other.0).then_with(|| self.0.cmp(&other.0))
-    }
-}
-
-impl PartialOrd for Natural {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 fn natural(left: &str, right: &str) -> Ordering {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
@@ -55,28 +38,66 @@ fn number<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
     &digits[zeros..]
 }
 
+/// By its numbers where a code has some: `E2` before `E10`. Equal numbers may
+/// be written differently ("01", "1"): the spelling decides last, so that the
+/// order agrees with equality.
+fn compare(left: &str, right: &str) -> Ordering {
+    natural(left, right).then_with(|| left.cmp(right))
+}
+
 /// Place of a parcel in the order of the doors; unique by the order id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct DoorKey {
-    community: Natural,
-    grid: Natural,
-    building: Natural,
-    entrance: Natural,
-    door: Natural,
-    pub(crate) order_id: String,
+    door: Arc<Door>,
+    pub(crate) order_id: Name,
 }
 
 impl DoorKey {
-    pub(crate) fn new(door: &Door, order_id: &str) -> Self {
-        let natural = |code: &String| Natural(code.clone());
-        Self {
-            community: natural(&door.community),
-            grid: natural(&door.grid),
-            building: natural(&door.building),
-            entrance: natural(&door.entrance),
-            door: natural(&door.door),
-            order_id: order_id.to_owned(),
+    pub(crate) const fn new(door: Arc<Door>, order_id: Name) -> Self {
+        Self { door, order_id }
+    }
+}
+
+impl Ord for DoorKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (a, b) = (&self.door, &other.door);
+        // Most neighbours are of one household.
+        if Arc::ptr_eq(a, b) {
+            return self.order_id.cmp(&other.order_id);
         }
+        compare(&a.community, &b.community)
+            .then_with(|| compare(&a.grid, &b.grid))
+            .then_with(|| compare(&a.building, &b.building))
+            .then_with(|| compare(&a.entrance, &b.entrance))
+            .then_with(|| compare(&a.door, &b.door))
+            .then_with(|| self.order_id.cmp(&other.order_id))
+    }
+}
+
+impl PartialOrd for DoorKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Doors that were asked for, each once.
+#[derive(Default)]
+pub(crate) struct Doors(HashSet<Arc<Door>>);
+
+impl Doors {
+    pub(crate) fn get(&mut self, door: &Door) -> Arc<Door> {
+        if let Some(known) = self.0.get(door) {
+            return known.clone();
+        }
+        let new = Arc::new(door.clone());
+        self.0.insert(new.clone());
+        new
+    }
+}
+
+impl fmt::Debug for Doors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Doors")
     }
 }
 
@@ -121,7 +142,7 @@ mod tests {
     use super::*;
 
     fn sorted(mut codes: Vec<&str>) -> Vec<&str> {
-        codes.sort_by_key(|code| Natural((*code).to_owned()));
+        codes.sort_by(|a, b| compare(a, b));
         codes
     }
 
@@ -135,9 +156,6 @@ mod tests {
 
     #[test]
     fn the_same_number_in_two_spellings_is_still_two_codes() {
-        assert_ne!(
-            Natural("E01".into()).cmp(&Natural("E1".into())),
-            Ordering::Equal
-        );
+        assert_ne!(compare("E01", "E1"), Ordering::Equal);
     }
 }

@@ -2,7 +2,7 @@
 //! attempt failed, and the parcel is tried again or returned. The order of
 //! these steps is the rule: nobody is called before the member has left.
 
-use decider::{Context, Invariant};
+use decider::{Context, Invariant, Name};
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, ParcelState, RunState},
@@ -48,7 +48,7 @@ fn started(run: &Run) -> Result<(), Rejection> {
 fn failed(run: &Run, stop: &RunStop, reason: pb::ExceptionCode) -> Rejection {
     Rejection::StopFailed {
         run_id: run.run_id.clone(),
-        order_id: stop.stop.order_id.clone(),
+        order_id: (&stop.order_id).into(),
         reason,
     }
 }
@@ -97,9 +97,9 @@ pub(crate) fn leave(
             order_id: command.order_id.clone(),
             run_id: command.run_id.clone(),
             member_id: run.member_id.clone(),
-            household_id: parcel.household_id.clone(),
-            cadre_id: parcel.cadre_id.clone(),
-            door: Some(parcel.door.clone()),
+            household_id: (&parcel.household_id).into(),
+            cadre_id: (&parcel.cadre_id).into(),
+            door: Some(parcel.door.as_ref().clone()),
         }
         .into(),
     ])
@@ -139,7 +139,7 @@ fn left(parcel: &Parcel) -> Result<(), Rejection> {
     match parcel.state {
         ParcelState::Left | ParcelState::Called | ParcelState::Collected => Ok(()),
         state => Err(Rejection::NotLeft {
-            order_id: parcel.order_id.clone(),
+            order_id: (&parcel.order_id).into(),
             state,
         }),
     }
@@ -197,7 +197,7 @@ fn back_after_attempt(parcel: &Parcel) -> bool {
 
 fn not_held(parcel: &Parcel) -> Rejection {
     Rejection::NotHeld {
-        order_id: parcel.order_id.clone(),
+        order_id: (&parcel.order_id).into(),
         state: parcel.state,
     }
 }
@@ -217,7 +217,7 @@ pub(crate) fn reschedule(
 
 pub(crate) fn rescheduled_event(parcel: &Parcel) -> pb::DeliveryRescheduled {
     pb::DeliveryRescheduled {
-        order_id: parcel.order_id.clone(),
+        order_id: (&parcel.order_id).into(),
         attempt: parcel.attempts.saturating_add(1),
     }
 }
@@ -248,7 +248,7 @@ pub(crate) fn give_back(
 fn set_stop(state: &mut State, run_id: &str, order_id: &str, to: StopState) -> bool {
     let mut was_open = false;
     state.change_run(run_id, |run| {
-        if let Some(stop) = run.stops.iter_mut().find(|s| s.stop.order_id == order_id) {
+        if let Some(stop) = run.stops.iter_mut().find(|s| s.order_id == *order_id) {
             was_open = stop.state.is_open();
             stop.state = to;
         }
@@ -328,7 +328,7 @@ pub(crate) fn held(state: &mut State, moment: &Moment<'_>, event: &pb::ParcelHel
         let from = custody::member(&event.member_id);
         parcel.hand_over(&from, custody::checkpoint(&event.checkpoint_id), faults);
         parcel.state = ParcelState::Held;
-        parcel.run_id.clear();
+        parcel.run_id = Name::default();
     });
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn disinfect_entrance(
         .stops
         .iter()
         .filter(|s| s.state.is_open() && s.is_at(&entrance))
-        .map(|s| s.stop.order_id.clone())
+        .map(|s| String::from(&s.order_id))
         .collect();
     if !open.is_empty() {
         return Err(Rejection::EntranceOpen {
@@ -63,7 +63,7 @@ pub(crate) fn disinfect_entrance(
 }
 
 fn find_entrance(run: &Run, command: &DisinfectEntrance) -> Result<Entrance, Rejection> {
-    let doors = run.stops.iter().filter_map(|s| s.stop.door.as_ref());
+    let doors = run.stops.iter().filter_map(|s| s.door.as_deref());
     doors
         .map(Entrance::of)
         .find(|e| {
@@ -94,7 +94,7 @@ pub(crate) fn complete(
         }
     }
     let open = run.stops.iter().filter(|s| s.state.is_open());
-    let open: Vec<String> = open.map(|s| s.stop.order_id.clone()).collect();
+    let open: Vec<String> = open.map(|s| String::from(&s.order_id)).collect();
     if !open.is_empty() {
         return Err(Rejection::StopsOpen {
             run_id: run.run_id.clone(),
@@ -113,7 +113,7 @@ pub(crate) fn complete(
     for stop in &run.stops {
         if let StopState::Failed(reason) = stop.state {
             failed = failed.saturating_add(1);
-            bring_back(state, run, &stop.stop.order_id, reason, &mut events);
+            bring_back(state, run, &stop.order_id, reason, &mut events);
         } else {
             delivered = delivered.saturating_add(1);
         }

@@ -6,6 +6,7 @@
 //! folding of its events into the [`State`]; `query` reads the state for
 //! others.
 
+mod bags;
 mod checkpoint;
 mod command;
 mod custody;
@@ -29,6 +30,7 @@ mod units;
 use decider::{Context, Domain, Due, Recorded, Service, StreamId, Timestamp, Violation};
 use proto::{AnyEvent, LogisticsEvent};
 
+pub use bags::Bags;
 pub use checkpoint::Checkpoint;
 pub use command::{
     AssignShift, BagFault, BagReport, CancelRun, Command, CompleteRun, DisinfectEntrance,
@@ -37,6 +39,7 @@ pub use command::{
     RecordCollected, RegisterCheckpoint, RegisterMember, RescheduleDelivery, ReturnParcel,
     RunCancelReason, StartRun, WithdrawParcel,
 };
+pub use custody::Holder;
 pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
 pub use member::{Absence, DELIVERY_POST, Member, SHIFT_MAX_MINUTES, Shift};

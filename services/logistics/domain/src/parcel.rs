@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use decider::{Area, Context, Invariant, Revision, Timestamp};
+use decider::{Area, Context, Invariant, Name, Revision, Timestamp, table::Entity};
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, Custodian, CustodianKind, ExceptionCode, ParcelBag, ParcelState},
@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Rejection,
+    bags::Bags,
     command::{DisinfectParcels, ExpectParcel, RunCancelReason, WithdrawParcel},
-    custody::{self, Faults},
+    custody::{self, Faults, Holder},
     door::DoorKey,
     run,
     state::{Moment, State},
@@ -28,26 +29,26 @@ use crate::{
 /// One order is one parcel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Parcel {
-    pub order_id: String,
+    pub order_id: Name,
     pub area: Area,
-    pub household_id: String,
-    pub door: Door,
-    pub cadre_id: String,
-    pub load_id: String,
+    pub household_id: Name,
+    pub door: Arc<Door>,
+    pub cadre_id: Name,
+    pub load_id: Name,
     /// Bags that it consists of now: those expected, later those accepted.
-    pub bags: Vec<ParcelBag>,
+    pub bags: Bags,
     /// By the label of a bag that was not accepted: what is on its way in
     /// its place, or nothing yet.
     pub awaited: BTreeMap<String, Option<Replacement>>,
-    pub checkpoint_id: String,
-    pub custodian: Custodian,
+    pub checkpoint_id: Name,
+    pub custodian: Holder,
     pub state: ParcelState,
     /// Taken off the way because the order was cancelled; its state is
     /// `Returned`.
     pub withdrawn: bool,
     pub disinfected: bool,
     /// The run that it is, or last was, on; empty where it waits for one.
-    pub run_id: String,
+    pub run_id: Name,
     /// Runs that set out with it.
     pub attempts: i32,
     /// Why the last attempt failed.
@@ -57,9 +58,17 @@ pub struct Parcel {
     pub state_since: Timestamp,
     pub revision: Revision,
     /// Who handed it over to the checkpoint.
-    pub(crate) received_from: String,
+    pub(crate) received_from: Name,
     #[serde(skip)]
     pub(crate) key: Arc<DoorKey>,
+}
+
+impl Entity for Parcel {
+    type Id = Name;
+
+    fn id(&self) -> &Name {
+        &self.order_id
+    }
 }
 
 /// A bag on its way in place of another.
@@ -72,7 +81,7 @@ pub struct Replacement {
 impl Parcel {
     #[must_use]
     pub fn weight(&self) -> Grams {
-        self.bags.iter().map(|b| Grams(b.weight_grams.max(0))).sum()
+        self.bags.weight()
     }
 
     pub(crate) fn hand_over(&mut self, from: &Custodian, to: Custodian, faults: &mut Faults) {
@@ -84,11 +93,11 @@ impl Parcel {
                     "{} handed it over to {} while {} had it",
                     custody::name(from),
                     custody::name(&to),
-                    custody::name(&self.custodian)
+                    custody::name(&self.custodian.to_message())
                 ),
             );
         }
-        self.custodian = to;
+        self.custodian = Holder::new(&to, &[&self.household_id, &self.checkpoint_id]);
     }
 
     pub(crate) const fn custodian_kind_of_state(&self) -> CustodianKind {
@@ -125,10 +134,10 @@ pub(crate) fn expect(
     command: &ExpectParcel,
     context: &Context,
 ) -> Result<Vec<LogisticsEvent>, Rejection> {
-    if let Some(known) = state.parcels.get(&command.order_id) {
+    if let Some(known) = state.parcels.get(command.order_id.as_str()) {
         let same = known.area == context.area
             && known.household_id == command.household_id
-            && known.door == command.door
+            && *known.door == command.door
             && known.load_id == command.load_id
             && known.checkpoint_id == command.checkpoint_id;
         return if same {
@@ -200,9 +209,9 @@ pub(crate) fn at_checkpoint(parcel: &Parcel, checkpoint_id: &str) -> Result<(), 
         return Ok(());
     }
     Err(Rejection::ParcelElsewhere {
-        order_id: parcel.order_id.clone(),
+        order_id: (&parcel.order_id).into(),
         checkpoint_id: checkpoint_id.to_owned(),
-        its_checkpoint_id: parcel.checkpoint_id.clone(),
+        its_checkpoint_id: (&parcel.checkpoint_id).into(),
     })
 }
 
@@ -237,11 +246,8 @@ pub(crate) fn withdraw(
         .into(),
     ];
     if parcel.state == ParcelState::Planned
-        && let Some(run) = state.runs.get(&parcel.run_id)
-        && run
-            .stops
-            .iter()
-            .all(|s| s.stop.order_id == command.order_id)
+        && let Some(run) = state.runs.get(parcel.run_id.as_str())
+        && run.stops.iter().all(|s| s.order_id == command.order_id)
     {
         let mut cancelled = run::cancelled_event(run, RunCancelReason::NothingLeft);
         cancelled.order_ids.clear();
@@ -251,33 +257,42 @@ pub(crate) fn withdraw(
 }
 
 pub(crate) fn expected(state: &mut State, moment: &Moment<'_>, event: &pb::ParcelExpected) {
-    if state.parcels.contains_key(&event.order_id) {
+    if state.parcels.find(event.order_id.as_str()).is_some() {
         return;
     }
-    let door = event.door.clone().unwrap_or_default();
-    state.add_parcel(Parcel {
-        order_id: event.order_id.clone(),
+    let door = match &event.door {
+        Some(door) => state.doors.get(door),
+        None => state.doors.get(&Door::default()),
+    };
+    let names = &mut state.names;
+    let order_id = Name::from(&*event.order_id);
+    let parcel = Parcel {
+        key: Arc::new(DoorKey::new(door.clone(), order_id.clone())),
+        order_id,
         area: moment.area.clone(),
-        household_id: event.household_id.clone(),
-        key: Arc::new(DoorKey::new(&door, &event.order_id)),
+        household_id: names.get(&event.household_id),
         door,
-        cadre_id: event.cadre_id.clone(),
-        load_id: event.load_id.clone(),
-        bags: event.bags.clone(),
+        cadre_id: names.get(&event.cadre_id),
+        load_id: names.get(&event.load_id),
+        bags: Bags::from(&*event.bags),
         awaited: BTreeMap::new(),
-        checkpoint_id: event.checkpoint_id.clone(),
-        custodian: event.custodian.clone().unwrap_or_default(),
+        checkpoint_id: names.get(&event.checkpoint_id),
+        custodian: Holder::new(
+            event.custodian.as_ref().unwrap_or(&Custodian::default()),
+            &[],
+        ),
         state: ParcelState::Expected,
         withdrawn: false,
         disinfected: false,
-        run_id: String::new(),
+        run_id: Name::default(),
         attempts: 0,
         failure: None,
         expected: moment.at,
         state_since: moment.at,
         revision: moment.revision,
-        received_from: String::new(),
-    });
+        received_from: Name::default(),
+    };
+    state.add_parcel(parcel);
 }
 
 pub(crate) fn disinfected(state: &mut State, moment: &Moment<'_>, event: &pb::ParcelDisinfected) {
@@ -310,11 +325,11 @@ fn back_to_store(state: &mut State, moment: &Moment<'_>, order_id: &str, withdra
                 order_id,
                 format!(
                     "it went back to the store from {}",
-                    custody::name(&parcel.custodian)
+                    custody::name(&parcel.custodian.to_message())
                 ),
             );
         }
-        parcel.custodian = custody::store();
+        parcel.custodian = Holder::new(&custody::store(), &[]);
         parcel.state = ParcelState::Returned;
         parcel.withdrawn = withdrawn;
         parcel.awaited.clear();

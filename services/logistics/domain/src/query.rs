@@ -16,7 +16,7 @@ use crate::{
     member::{Member, Shift},
     parcel::Parcel,
     rejection::{run_word, word},
-    run::Run,
+    run::{Run, RunStop},
     state::{RunsOf, State},
 };
 
@@ -99,22 +99,21 @@ impl State {
             None => None,
             Some(order_id) => Some(self.parcel(area, order_id).filter(|parcel| {
                 let wanted = filter.checkpoint_id.as_ref();
-                wanted.is_none_or(|c| *c == parcel.checkpoint_id)
+                wanted.is_none_or(|c| parcel.checkpoint_id == *c)
             })?),
         };
         let start = filter
             .checkpoint_id
-            .as_ref()
-            .or(last.map(|p| &p.checkpoint_id))
-            .cloned()
+            .as_deref()
+            .or(last.map(|p| p.checkpoint_id.as_str()))
             .unwrap_or_default();
         let shelves = self
             .shelves
             .0
-            .range((area.clone(), start, ParcelState::Unspecified)..)
+            .range((area.clone(), start.into(), ParcelState::Unspecified)..)
             .take_while(|((a, checkpoint_id, _), _)| {
                 let wanted = filter.checkpoint_id.as_ref();
-                a == area && wanted.is_none_or(|c| c == checkpoint_id)
+                a == area && wanted.is_none_or(|c| *checkpoint_id == *c)
             })
             .filter(|((_, _, s), _)| *s == state);
         let keys = shelves.flat_map(|((_, checkpoint_id, _), shelf)| {
@@ -123,7 +122,7 @@ impl State {
                 .map_or(Bound::Unbounded, |p| Bound::Excluded(p.key.clone()));
             shelf.range((from, Bound::Unbounded))
         });
-        let parcels = keys.filter_map(|key| self.parcels.get(&key.order_id));
+        let parcels = keys.filter_map(|key| self.parcels.get(key.order_id.as_str()));
         Some(page(parcels, limit, |parcel| &parcel.order_id))
     }
 
@@ -183,12 +182,12 @@ impl State {
 fn page<'a, T>(
     mut items: impl Iterator<Item = &'a T>,
     limit: usize,
-    id: impl Fn(&T) -> &String,
+    id: impl Fn(&T) -> &str,
 ) -> Page<'a, T> {
     let page: Vec<&T> = items.by_ref().take(limit).collect();
     let more = items.next().is_some();
     Page {
-        next: page.last().filter(|_| more).map(|last| id(last).clone()),
+        next: page.last().filter(|_| more).map(|last| id(last).to_owned()),
         items: page,
     }
 }
@@ -262,15 +261,15 @@ impl Parcel {
     #[must_use]
     pub fn to_message(&self) -> pb::Parcel {
         pb::Parcel {
-            order_id: self.order_id.clone(),
-            household_id: self.household_id.clone(),
-            door: Some(self.door.clone()),
-            cadre_id: self.cadre_id.clone(),
-            bags: self.bags.clone(),
-            checkpoint_id: self.checkpoint_id.clone(),
-            custodian: Some(self.custodian.clone()),
+            order_id: (&self.order_id).into(),
+            household_id: (&self.household_id).into(),
+            door: Some(self.door.as_ref().clone()),
+            cadre_id: (&self.cadre_id).into(),
+            bags: self.bags.iter().collect(),
+            checkpoint_id: (&self.checkpoint_id).into(),
+            custodian: Some(self.custodian.to_message()),
             state: self.state.into(),
-            run_id: self.run_id.clone(),
+            run_id: (&self.run_id).into(),
             attempts: self.attempts,
             weight_grams: self.weight().0,
             revision: self.revision.0,
@@ -283,7 +282,7 @@ impl Parcel {
             "{}{}, with {}, {} bags of {}",
             word(self.state),
             if self.withdrawn { " (withdrawn)" } else { "" },
-            custody::name(&self.custodian),
+            custody::name(&self.custodian.to_message()),
             self.bags.len(),
             self.weight()
         );
@@ -312,7 +311,7 @@ impl Run {
             member_id: self.member_id.clone(),
             shift_id: self.shift_id.clone(),
             trip: self.trip,
-            stops: self.stops.iter().map(|s| s.stop.clone()).collect(),
+            stops: self.stops.iter().map(RunStop::to_message).collect(),
             weight_grams: self.weight.0,
             state: self.state.into(),
             undisinfected_entrances: entrances.iter().map(Entrance::to_string).collect(),

@@ -11,8 +11,9 @@ use proto::{
 
 use crate::{
     Rejection,
+    bags::Bags,
     command::{ExpectReplacement, GiveUpReplacement, ParcelReceipt, ReceiveParcels},
-    custody,
+    custody::{self, Holder},
     parcel::{self, Parcel, Replacement},
     state::{Moment, State},
 };
@@ -54,7 +55,7 @@ fn receive_one(
     let offered = offered(parcel, from)?;
     let exceptions = exceptions(parcel, &offered, receipt)?;
     Ok(Some(pb::ParcelReceived {
-        order_id: parcel.order_id.clone(),
+        order_id: (&parcel.order_id).into(),
         checkpoint_id: command.checkpoint_id.clone(),
         from: Some(custody::carrier(from)),
         to: Some(custody::checkpoint(&command.checkpoint_id)),
@@ -64,34 +65,34 @@ fn receive_one(
             .map(|bag| bag.label.clone())
             .collect(),
         exceptions,
-        household_id: parcel.household_id.clone(),
+        household_id: (&parcel.household_id).into(),
         keeper_id: command.keeper_id.clone(),
     }))
 }
 
 /// The bags that `from` has for the checkpoint.
-fn offered<'a>(parcel: &'a Parcel, from: &str) -> Result<Vec<&'a ParcelBag>, Rejection> {
+fn offered(parcel: &Parcel, from: &str) -> Result<Vec<ParcelBag>, Rejection> {
     let refused = |custodian: &Custodian| Rejection::NotCustodian {
-        order_id: parcel.order_id.clone(),
+        order_id: (&parcel.order_id).into(),
         from: from.to_owned(),
         custodian: custody::name(custodian),
     };
     let nothing = || Rejection::NothingToReceive {
-        order_id: parcel.order_id.clone(),
+        order_id: (&parcel.order_id).into(),
         state: parcel.state,
     };
     match parcel.state {
         ParcelState::Expected if parcel.custodian == custody::carrier(from) => {
             Ok(parcel.bags.iter().collect())
         }
-        ParcelState::Expected => Err(refused(&parcel.custodian)),
+        ParcelState::Expected => Err(refused(&parcel.custodian.to_message())),
         ParcelState::AwaitingReplacement => {
             let on_the_way: Vec<&Replacement> = parcel.awaited.values().flatten().collect();
             let other = on_the_way.first().ok_or_else(nothing)?;
-            let bags: Vec<&ParcelBag> = on_the_way
+            let bags: Vec<ParcelBag> = on_the_way
                 .iter()
                 .filter(|r| r.custodian == custody::carrier(from))
-                .map(|r| &r.bag)
+                .map(|r| r.bag.clone())
                 .collect();
             if bags.is_empty() {
                 return Err(refused(&other.custodian));
@@ -104,20 +105,20 @@ fn offered<'a>(parcel: &'a Parcel, from: &str) -> Result<Vec<&'a ParcelBag>, Rej
 
 fn exceptions(
     parcel: &Parcel,
-    offered: &[&ParcelBag],
+    offered: &[ParcelBag],
     receipt: &ParcelReceipt,
 ) -> Result<Vec<pb::BagException>, Rejection> {
     let mut exceptions: Vec<pb::BagException> = vec![];
     for report in &receipt.exceptions {
         if exceptions.iter().any(|e| e.label == report.label) {
             return Err(Rejection::BagListedTwice {
-                order_id: parcel.order_id.clone(),
+                order_id: (&parcel.order_id).into(),
                 label: report.label.clone(),
             });
         }
         let bag = offered.iter().find(|bag| bag.label == report.label);
         let bag = bag.ok_or_else(|| Rejection::BagUnknown {
-            order_id: parcel.order_id.clone(),
+            order_id: (&parcel.order_id).into(),
             label: report.label.clone(),
             offered: offered.iter().map(|bag| bag.label.clone()).collect(),
         })?;
@@ -206,6 +207,7 @@ pub(crate) fn received(state: &mut State, moment: &Moment<'_>, event: &pb::Parce
         parcel.revision = moment.revision;
         if parcel.state == ParcelState::AwaitingReplacement {
             let mut wrong = vec![];
+            let mut bags: Vec<ParcelBag> = parcel.bags.iter().collect();
             parcel.awaited.retain(|_, replacement| {
                 let Some(coming) = replacement else {
                     return true;
@@ -216,10 +218,11 @@ pub(crate) fn received(state: &mut State, moment: &Moment<'_>, event: &pb::Parce
                     wrong.push(custody::name(&coming.custodian));
                 }
                 if accepted.contains(&coming.bag.label) {
-                    parcel.bags.push(coming.bag.clone());
+                    bags.push(coming.bag.clone());
                 }
                 !named
             });
+            parcel.bags = Bags::from(&*bags);
             for holder in wrong {
                 faults.of_parcel(
                     Invariant::OneCustodian,
@@ -231,9 +234,13 @@ pub(crate) fn received(state: &mut State, moment: &Moment<'_>, event: &pb::Parce
                 );
             }
         } else {
+            parcel.received_from = Holder::new(&from, &[&parcel.custodian.id]).id;
             parcel.hand_over(&from, to, faults);
-            parcel.received_from.clone_from(&from.id);
-            parcel.bags.retain(|bag| accepted.contains(&bag.label));
+            let bags = parcel
+                .bags
+                .iter()
+                .filter(|bag| accepted.contains(&bag.label));
+            parcel.bags = Bags::from(&*bags.collect::<Vec<_>>());
         }
         for exception in &event.exceptions {
             parcel.awaited.insert(exception.label.clone(), None);

@@ -1,12 +1,13 @@
 //! Runs: one member's trip from the checkpoint to a list of doors and back
 //! (S17, S19). What happens at each door is in `doorstep`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use decider::{Area, Context, Invariant, Revision, Timestamp};
+use decider::{Area, Context, Invariant, Name, Revision, Timestamp};
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, ExceptionCode, ParcelState, RunState},
+    types::v1::Door,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,14 +40,27 @@ impl StopState {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStop {
-    pub stop: pb::Stop,
+    pub order_id: Name,
+    /// None where the event named none.
+    pub door: Option<Arc<Door>>,
+    pub weight: Grams,
     pub state: StopState,
 }
 
 impl RunStop {
+    /// As the API shows it.
+    #[must_use]
+    pub fn to_message(&self) -> pb::Stop {
+        pb::Stop {
+            order_id: String::from(&self.order_id),
+            door: self.door.as_deref().cloned(),
+            weight_grams: self.weight.0,
+        }
+    }
+
     /// Where it is; none where the event named no door.
     pub(crate) fn is_at(&self, entrance: &Entrance) -> bool {
-        self.stop.door.as_ref().is_some_and(|d| entrance.has(d))
+        self.door.as_ref().is_some_and(|d| entrance.has(d))
     }
 }
 
@@ -81,7 +95,7 @@ impl Run {
     pub fn undisinfected_entrances(&self) -> Vec<Entrance> {
         let mut entrances: Vec<Entrance> = vec![];
         for stop in &self.stops {
-            let Some(door) = &stop.stop.door else {
+            let Some(door) = &stop.door else {
                 continue;
             };
             let entrance = Entrance::of(door);
@@ -96,13 +110,13 @@ impl Run {
     }
 
     pub(crate) fn stop(&self, order_id: &str) -> Option<&RunStop> {
-        self.stops.iter().find(|s| s.stop.order_id == order_id)
+        self.stops.iter().find(|s| s.order_id == *order_id)
     }
 
     fn weigh(&mut self) -> Grams {
         let before = self.weight;
         let stops = self.stops.iter();
-        self.weight = stops.map(|s| Grams(s.stop.weight_grams.max(0))).sum();
+        self.weight = stops.map(|s| s.weight.max(Grams::ZERO)).sum();
         before
     }
 }
@@ -137,17 +151,17 @@ pub(crate) fn start(
     }
     let mut order_ids = vec![];
     for stop in &run.stops {
-        let parcel = state.parcels.get(&stop.stop.order_id);
+        let parcel = state.parcels.get(stop.order_id.as_str());
         let Some(parcel) = parcel.filter(|p| is_planned_on(p, run)) else {
             continue;
         };
         if !parcel.disinfected {
             return Err(Rejection::NotDisinfected {
                 run_id: run.run_id.clone(),
-                order_id: parcel.order_id.clone(),
+                order_id: (&parcel.order_id).into(),
             });
         }
-        order_ids.push(parcel.order_id.clone());
+        order_ids.push(String::from(&parcel.order_id));
     }
     if order_ids.is_empty() {
         return Err(Rejection::RunEmpty {
@@ -186,7 +200,7 @@ pub(crate) fn cancelled_event(run: &Run, reason: RunCancelReason) -> pb::RunCanc
     pb::RunCancelled {
         run_id: run.run_id.clone(),
         member_id: run.member_id.clone(),
-        order_ids: run.stops.iter().map(|s| s.stop.order_id.clone()).collect(),
+        order_ids: run.stops.iter().map(|s| (&s.order_id).into()).collect(),
         reason: reason.name().into(),
     }
 }
@@ -213,8 +227,7 @@ pub(crate) fn started(state: &mut State, moment: &Moment<'_>, event: &pb::RunSta
         release(state, moment, &event.run_id, &taken);
         let mut weights = (Grams::ZERO, Grams::ZERO);
         state.change_run(&event.run_id, |run| {
-            run.stops
-                .retain(|s| taken.contains(s.stop.order_id.as_str()));
+            run.stops.retain(|s| taken.contains(s.order_id.as_str()));
             weights = (run.weigh(), run.weight);
             run.state = RunState::Started;
             run.started_at = Some(moment.at);
@@ -226,6 +239,7 @@ pub(crate) fn started(state: &mut State, moment: &Moment<'_>, event: &pb::RunSta
         }
     }
     let from = custody::checkpoint(&event.checkpoint_id);
+    let run_id = state.names.get(&event.run_id);
     for order_id in &event.order_ids {
         state.change_parcel(order_id, moment.at, |parcel, faults| {
             if !parcel.disinfected {
@@ -237,7 +251,7 @@ pub(crate) fn started(state: &mut State, moment: &Moment<'_>, event: &pb::RunSta
             }
             parcel.hand_over(&from, custody::member(&event.member_id), faults);
             parcel.state = ParcelState::OutForDelivery;
-            parcel.run_id.clone_from(&event.run_id);
+            parcel.run_id.clone_from(&run_id);
             parcel.attempts = parcel.attempts.saturating_add(1);
             parcel.failure = None;
         });
@@ -249,17 +263,17 @@ fn release(state: &mut State, moment: &Moment<'_>, run_id: &str, taken: &BTreeSe
     let Some(run) = state.runs.get(run_id) else {
         return;
     };
-    let planned: Vec<String> = run
+    let planned: Vec<Name> = run
         .stops
         .iter()
-        .map(|s| s.stop.order_id.clone())
-        .filter(|id| !taken.contains(id.as_str()) && state.parcels.contains_key(id))
+        .map(|s| s.order_id.clone())
+        .filter(|id| !taken.contains(id.as_str()) && state.parcels.find(id).is_some())
         .collect();
     for order_id in planned {
         state.change_parcel(&order_id, moment.at, |parcel, _| {
-            if parcel.state == ParcelState::Planned && parcel.run_id == run_id {
+            if parcel.state == ParcelState::Planned && parcel.run_id == *run_id {
                 parcel.state = parcel.waiting_state();
-                parcel.run_id.clear();
+                parcel.run_id = Name::default();
             }
         });
     }
@@ -288,11 +302,11 @@ pub(crate) fn take_off(state: &mut State, order_id: &str) {
     if parcel.state != ParcelState::Planned {
         return;
     }
-    let run_id = parcel.run_id.clone();
+    let run_id = String::from(&parcel.run_id);
     let mut weights = None;
     state.change_run(&run_id, |run| {
         if run.state == RunState::Planned {
-            run.stops.retain(|s| s.stop.order_id != order_id);
+            run.stops.retain(|s| s.order_id != *order_id);
             weights = Some((run.weigh(), run.weight));
         }
     });

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use decider::table::Table;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 struct Written<'a> {
     checkpoints: Vec<&'a Checkpoint>,
     members: Vec<&'a Member>,
-    parcels: Vec<&'a Parcel>,
+    parcels: &'a Table<Parcel>,
     runs: Vec<&'a Run>,
     faults: &'a Faults,
 }
@@ -33,7 +34,7 @@ impl Serialize for State {
         Written {
             checkpoints: self.checkpoints.values().collect(),
             members: self.members.values().collect(),
-            parcels: self.parcels.values().collect(),
+            parcels: &self.parcels,
             runs: self.runs.values().collect(),
             faults: &self.faults,
         }
@@ -58,12 +59,30 @@ impl<'de> Deserialize<'de> for State {
             state.members.insert(member.member_id.clone(), member);
         }
         for mut parcel in read.parcels {
-            parcel.key = Arc::new(DoorKey::new(&parcel.door, &parcel.order_id));
+            parcel.door = state.doors.get(&parcel.door);
+            parcel.key = Arc::new(DoorKey::new(parcel.door.clone(), parcel.order_id.clone()));
+            for name in [
+                &mut parcel.household_id,
+                &mut parcel.cadre_id,
+                &mut parcel.load_id,
+                &mut parcel.checkpoint_id,
+                &mut parcel.run_id,
+                &mut parcel.received_from,
+                &mut parcel.custodian.id,
+            ] {
+                state.names.share(name);
+            }
             state.add_parcel(parcel);
         }
-        for run in read.runs {
+        for mut run in read.runs {
             if let Some((at, _)) = run.deadline {
                 state.deadlines.insert((at, run.run_id.clone()));
+            }
+            for stop in &mut run.stops {
+                if let Some(parcel) = state.parcels.get(stop.order_id.as_str()) {
+                    stop.order_id = parcel.order_id.clone();
+                }
+                stop.door = stop.door.as_ref().map(|door| state.doors.get(door));
             }
             state.add_run(run);
         }

@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use decider::{Area, Invariant, Recorded, Revision, Timestamp, Violation};
+use decider::{
+    Area, Invariant, Name, Names, Recorded, Revision, Timestamp, Violation, table::Table,
+};
 use proto::{
     LogisticsEvent,
     logistics::v1::{ParcelState, RunState},
@@ -17,7 +19,7 @@ use crate::{
     checkpoint::Checkpoint,
     command::RunCancelReason,
     custody::{self, Faults},
-    door::DoorKey,
+    door::{DoorKey, Doors},
     member::Member,
     parcel::Parcel,
     rejection::word,
@@ -32,13 +34,15 @@ use crate::{
 pub struct State {
     pub(crate) checkpoints: BTreeMap<String, Checkpoint>,
     pub(crate) members: BTreeMap<String, Member>,
-    pub(crate) parcels: BTreeMap<String, Parcel>,
+    pub(crate) parcels: Table<Parcel>,
     pub(crate) runs: BTreeMap<String, Run>,
     pub(crate) shelves: Shelves,
     pub(crate) run_lists: RunLists,
     /// When each planned run is cancelled unless it has started.
     pub(crate) deadlines: BTreeSet<(Timestamp, String)>,
     pub(crate) faults: Faults,
+    pub(crate) names: Names,
+    pub(crate) doors: Doors,
 }
 
 /// When and where an event was recorded.
@@ -60,7 +64,7 @@ impl<'a> Moment<'a> {
 
 /// Area, checkpoint, and a parcel state; `Unspecified` holds those of all
 /// states.
-type Shelf = (Area, String, ParcelState);
+type Shelf = (Area, Name, ParcelState);
 
 /// Parcels by checkpoint and state, each in the order of the doors.
 #[derive(Debug, Default)]
@@ -74,7 +78,7 @@ impl Shelves {
         state: ParcelState,
     ) -> Option<&BTreeSet<Arc<DoorKey>>> {
         self.0
-            .get(&(area.clone(), checkpoint_id.to_owned(), state))
+            .get(&(area.clone(), checkpoint_id.into(), state))
             .filter(|shelf| !shelf.is_empty())
     }
 
@@ -180,7 +184,7 @@ impl State {
     pub(crate) fn add_parcel(&mut self, parcel: Parcel) {
         self.shelves.put(&parcel, ParcelState::Unspecified);
         self.shelves.put(&parcel, parcel.state);
-        self.parcels.insert(parcel.order_id.clone(), parcel);
+        self.parcels.insert(parcel);
     }
 
     pub(crate) fn add_run(&mut self, run: Run) {
@@ -249,19 +253,18 @@ impl State {
     /// been, and parcels whose custodian does not fit their state.
     pub(crate) fn violations(&self) -> Vec<Violation> {
         let mut found = self.faults.all();
-        for parcel in self.parcels.values() {
-            if parcel.custodian.kind() != parcel.custodian_kind_of_state() {
-                found.push(Violation {
-                    invariant: Invariant::OneCustodian,
-                    entity: format!("parcel/{}", parcel.order_id),
-                    detail: format!(
-                        "is {} and held by {}",
-                        word(parcel.state),
-                        custody::name(&parcel.custodian)
-                    ),
-                });
-            }
-        }
+        let strange = |p: &&Parcel| p.custodian.kind() != p.custodian_kind_of_state();
+        let mut strange: Vec<&Parcel> = self.parcels.iter().filter(strange).collect();
+        strange.sort_unstable_by_key(|parcel| &parcel.order_id);
+        found.extend(strange.into_iter().map(|parcel| Violation {
+            invariant: Invariant::OneCustodian,
+            entity: format!("parcel/{}", parcel.order_id),
+            detail: format!(
+                "is {} and held by {}",
+                word(parcel.state),
+                custody::name(&parcel.custodian.to_message())
+            ),
+        }));
         found
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn plan(
         .collect();
     let items = ready
         .iter()
-        .filter_map(|key| state.parcels.get(&key.order_id))
+        .filter_map(|key| state.parcels.get(key.order_id.as_str()))
         .map(|parcel| Item {
             order_id: &parcel.order_id,
             door: &parcel.door,
@@ -91,10 +91,16 @@ pub(crate) fn planned(state: &mut State, moment: &Moment<'_>, event: &pb::RunPla
     if state.runs.contains_key(&event.run_id) {
         return;
     }
-    let stops = event.stops.iter().map(|stop| RunStop {
-        stop: stop.clone(),
-        state: StopState::Open,
+    let stops = event.stops.iter().map(|stop| {
+        let parcel = state.parcels.get(stop.order_id.as_str());
+        RunStop {
+            order_id: parcel.map_or_else(|| (&*stop.order_id).into(), |p| p.order_id.clone()),
+            door: stop.door.as_ref().map(|door| state.doors.get(door)),
+            weight: Grams(stop.weight_grams),
+            state: StopState::Open,
+        }
     });
+    let stops: Vec<RunStop> = stops.collect();
     state.add_run(Run {
         run_id: event.run_id.clone(),
         area: moment.area.clone(),
@@ -102,7 +108,7 @@ pub(crate) fn planned(state: &mut State, moment: &Moment<'_>, event: &pb::RunPla
         member_id: event.member_id.clone(),
         shift_id: event.shift_id.clone(),
         trip: event.trip,
-        stops: stops.collect(),
+        stops,
         weight: Grams(event.weight_grams),
         state: RunState::Planned,
         disinfected: BTreeSet::new(),
@@ -121,6 +127,7 @@ pub(crate) fn planned(state: &mut State, moment: &Moment<'_>, event: &pb::RunPla
             state.set_deadline(&event.run_id, Some(deadline));
         }
     }
+    let run_id = state.names.get(&event.run_id);
     for stop in &event.stops {
         state.change_parcel(&stop.order_id, moment.at, |parcel, _| {
             if matches!(
@@ -128,7 +135,7 @@ pub(crate) fn planned(state: &mut State, moment: &Moment<'_>, event: &pb::RunPla
                 ParcelState::Received | ParcelState::Disinfected | ParcelState::Held
             ) {
                 parcel.state = ParcelState::Planned;
-                parcel.run_id.clone_from(&event.run_id);
+                parcel.run_id.clone_from(&run_id);
             }
         });
     }

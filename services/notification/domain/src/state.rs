@@ -101,17 +101,18 @@ impl State {
 
     /// Changes what may change (never the id, order, household or kind).
     pub(crate) fn update(&mut self, id: &str, change: impl FnOnce(&mut Notification)) {
-        let Some((id, mut notification)) = self.notifications.remove_entry(id) else {
+        let Some(notification) = self.notifications.get_mut(id) else {
             return;
         };
-        self.unindex(&notification);
-        change(&mut notification);
-        self.index(&notification);
+        let before = Place::of(notification);
+        change(notification);
+        let after = Place::of(notification);
+        let id = notification.notification_id.clone();
         if notification.kind.needs_receipt() && notification.evidence == Some(Evidence::Sent) {
             let detail = "closed as sent although a receipt is needed".to_owned();
             self.faults.insert(id.clone(), detail);
         }
-        self.notifications.insert(id, notification);
+        self.move_place(&id, &before, &after);
     }
 
     pub(crate) fn put_fault(&mut self, id: &str, detail: String) {
@@ -120,32 +121,44 @@ impl State {
 
     fn index(&mut self, notification: &Notification) {
         let id = &notification.notification_id;
-        put(&mut self.by_cadre, &notification.cadre_id, id);
+        let place = Place::of(notification);
+        put(&mut self.by_cadre, &place.cadre_id, id);
         self.by_phase
-            .entry(notification.phase)
+            .entry(place.phase)
             .or_default()
             .insert(id.clone());
-        if let Some(at) = notification.send_at {
-            self.sends.insert((at, id.clone()));
-        }
-        if let Some(at) = notification.climb_at {
-            self.climbs.insert((at, id.clone()));
-        }
+        self.sends.extend(place.send_at.map(|at| (at, id.clone())));
+        self.climbs
+            .extend(place.climb_at.map(|at| (at, id.clone())));
     }
 
-    fn unindex(&mut self, notification: &Notification) {
-        let id = &notification.notification_id;
-        if let Some(ids) = self.by_cadre.get_mut(&notification.cadre_id) {
-            ids.remove(id);
+    /// Changes the indexes where the place has changed, and no others.
+    fn move_place(&mut self, id: &Arc<str>, before: &Place, after: &Place) {
+        if before.cadre_id != after.cadre_id {
+            if let Some(ids) = self.by_cadre.get_mut(&before.cadre_id) {
+                ids.remove(id);
+            }
+            put(&mut self.by_cadre, &after.cadre_id, id);
         }
-        if let Some(ids) = self.by_phase.get_mut(&notification.phase) {
-            ids.remove(id);
+        if before.phase != after.phase {
+            if let Some(ids) = self.by_phase.get_mut(&before.phase) {
+                ids.remove(id);
+            }
+            self.by_phase
+                .entry(after.phase)
+                .or_default()
+                .insert(id.clone());
         }
-        if let Some(at) = notification.send_at {
-            self.sends.remove(&(at, id.clone()));
-        }
-        if let Some(at) = notification.climb_at {
-            self.climbs.remove(&(at, id.clone()));
+        for (timers, before, after) in [
+            (&mut self.sends, before.send_at, after.send_at),
+            (&mut self.climbs, before.climb_at, after.climb_at),
+        ] {
+            if before != after {
+                if let Some(at) = before {
+                    timers.remove(&(at, id.clone()));
+                }
+                timers.extend(after.map(|at| (at, id.clone())));
+            }
         }
     }
 
@@ -177,6 +190,25 @@ impl State {
             "contact" => self.contact(stream.id()).map(describe_contact),
             "notification" => self.notification(stream.id()).map(describe_notification),
             _ => None,
+        }
+    }
+}
+
+/// By what a notification is found, as far as it changes.
+struct Place {
+    cadre_id: String,
+    phase: Phase,
+    send_at: Option<Timestamp>,
+    climb_at: Option<Timestamp>,
+}
+
+impl Place {
+    fn of(notification: &Notification) -> Self {
+        Self {
+            cadre_id: notification.cadre_id.clone(),
+            phase: notification.phase,
+            send_at: notification.send_at,
+            climb_at: notification.climb_at,
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use decider::packed::{put_signed, put_text, take_signed, take_text};
 use proto::types::v1::Line;
 use serde::{Deserialize, Serialize};
 
-/// For each line the length of the product id, the id, and the quantity; both
-/// numbers in LEB128, the quantity's sign in its lowest bit (ZigZag).
+/// For each line the product id and the quantity.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Lines(Box<[u8]>);
@@ -27,14 +27,7 @@ impl Lines {
         let mut rest = &*self.0;
         // Ends where the bytes are not what `from` makes: never, unless a
         // snapshot was altered.
-        std::iter::from_fn(move || {
-            let length = usize::try_from(take_number(&mut rest)?).ok()?;
-            let (product_id, behind) = rest.split_at_checked(length)?;
-            rest = behind;
-            let quantity = take_number(&mut rest)?;
-            let quantity_units = (quantity >> 1) as i64 ^ -((quantity & 1) as i64);
-            Some((std::str::from_utf8(product_id).ok()?, quantity_units))
-        })
+        std::iter::from_fn(move || Some((take_text(&mut rest)?, take_signed(&mut rest)?)))
     }
 
     #[must_use]
@@ -51,10 +44,8 @@ impl From<&[Line]> for Lines {
     fn from(lines: &[Line]) -> Self {
         let mut bytes = Vec::with_capacity(lines.iter().map(|l| l.product_id.len() + 4).sum());
         for line in lines {
-            put_number(&mut bytes, line.product_id.len() as u64);
-            bytes.extend_from_slice(line.product_id.as_bytes());
-            let quantity = line.quantity_units;
-            put_number(&mut bytes, (quantity << 1 ^ quantity >> 63) as u64);
+            put_text(&mut bytes, &line.product_id);
+            put_signed(&mut bytes, line.quantity_units);
         }
         Self(bytes.into())
     }
@@ -79,27 +70,6 @@ impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
-}
-
-fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn take_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (first, behind) = bytes.split_first()?;
-        *bytes = behind;
-        number |= u64::from(first & 0x7F) << shift;
-        if first & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

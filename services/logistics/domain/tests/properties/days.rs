@@ -92,7 +92,7 @@ impl Day {
         let run = runs.get(b % runs.len().max(1)).cloned();
         let stop = |run: &Run| {
             let stop = run.stops.get(a % run.stops.len().max(1));
-            stop.map_or_else(|| order_id.clone(), |s| s.stop.order_id.clone())
+            stop.map_or_else(|| order_id.clone(), |s| s.order_id.to_string())
         };
         match (kind % 27, run) {
             (0 | 1, _) => self.hear(
@@ -129,7 +129,7 @@ impl Day {
             }
             (16, Some(run)) => {
                 for stop in &run.stops {
-                    let at = stop.stop.door.clone().unwrap_or_default();
+                    let at = stop.door.as_deref().cloned().unwrap_or_default();
                     self.command(clean(&run.run_id, &at));
                 }
                 self.command(complete(&run.run_id));
@@ -227,11 +227,11 @@ fn check(spec: &Spec) {
         let on: Vec<&&Run> = runs
             .iter()
             .filter(|r| matches!(r.state, RunState::Planned | RunState::Started))
-            .filter(|r| r.stops.iter().any(|s| s.stop.order_id == parcel.order_id))
+            .filter(|r| r.stops.iter().any(|s| s.order_id == parcel.order_id))
             .collect();
         assert!(on.len() <= 1, "{} is on two runs", parcel.order_id);
         if parcel.state == ParcelState::Planned {
-            assert_eq!(on[0].run_id, parcel.run_id);
+            assert_eq!(parcel.run_id, on[0].run_id);
         }
     }
     for member in state.roster(&area()) {

@@ -7,7 +7,7 @@ use proto::logistics::v1::{ParcelState, RunState};
 use crate::world::*;
 
 fn ids(page: &Page<'_, Parcel>) -> Vec<String> {
-    page.items.iter().map(|p| p.order_id.clone()).collect()
+    page.items.iter().map(|p| p.order_id.to_string()).collect()
 }
 
 #[test]

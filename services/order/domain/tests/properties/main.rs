@@ -65,6 +65,7 @@ proptest! {
     fn what_a_log_tells_is_what_queries_show(steps in steps()) {
         let world = play(&steps);
         revisions_are_those_of_the_streams(&world)?;
+        orders_are_as_they_were_placed(&world)?;
         lists_agree(&world.state)?;
         coverage_adds_up(&world.state)?;
     }
@@ -149,6 +150,31 @@ fn revisions_are_those_of_the_streams(world: &World) -> Result<(), TestCaseError
                 .map(|c| c.revision),
         });
         prop_assert_eq!(shown.map(|r| r.0), Some(*length), "{}", stream);
+    }
+    Ok(())
+}
+
+/// Nothing of an order is lost, wherever it stands.
+fn orders_are_as_they_were_placed(world: &World) -> Result<(), TestCaseError> {
+    let mut short = BTreeMap::new();
+    for record in &world.log {
+        if let OrderEvent::OrderPartiallyConfirmed(event) = &record.event {
+            short.insert(&event.order_id, event.short.clone());
+        }
+    }
+    for record in &world.log {
+        let OrderEvent::OrderPlaced(event) = &record.event else {
+            continue;
+        };
+        let order = world.state.order(&record.area, &event.order_id);
+        let order = order.expect("what was placed is known");
+        prop_assert_eq!(order.order_id.to_string(), event.order_id.as_str());
+        prop_assert_eq!(order.household_id.as_str(), &event.household_id);
+        prop_assert_eq!(Some(&*order.door), event.door.as_ref());
+        prop_assert_eq!(order.lines.to_vec(), event.lines.clone());
+        prop_assert_eq!(&*order.placed_by, event.placed_by.as_str());
+        let short = short.remove(&event.order_id).unwrap_or_default();
+        prop_assert_eq!(order.short.to_vec(), short);
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ fn ask(state: &State) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_read_goes_on_as_what_was_written(steps in steps(), cut in any::<usize>()) {

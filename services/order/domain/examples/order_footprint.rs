@@ -2,7 +2,7 @@
 //! for each record folded.
 //!
 //! ```text
-//! cargo run --release -p baogong-order-domain --example footprint [ORDERS [ACTIVE [HOUSEHOLDS]]]
+//! cargo run --release -p baogong-order-domain --example order_footprint [ORDERS [ACTIVE [HOUSEHOLDS]]]
 //! ```
 //!
 //! Orders go through their life one after another, with ACTIVE of them on the

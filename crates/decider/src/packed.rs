@@ -1,0 +1,50 @@
+//! Numbers and texts in few bytes, for lists of which a state has very many.
+//! Kept in memory and in snapshots, never in events.
+
+/// LEB128: seven bits in each byte, the lowest first.
+pub fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// None where the bytes are not a number.
+pub fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (first, behind) = bytes.split_first()?;
+        *bytes = behind;
+        number |= u64::from(first & 0x7F) << shift;
+        if first & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// With the sign in the lowest bit (ZigZag).
+pub fn put_signed(bytes: &mut Vec<u8>, number: i64) {
+    put_number(bytes, (number << 1 ^ number >> 63) as u64);
+}
+
+/// None where the bytes are not a number.
+pub fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
+    let number = take_number(bytes)?;
+    Some((number >> 1) as i64 ^ -((number & 1) as i64))
+}
+
+/// Its length, then the text.
+pub fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_number(bytes, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// None where the bytes are not a text.
+pub fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    let length = usize::try_from(take_number(bytes)?).ok()?;
+    let (text, behind) = bytes.split_at_checked(length)?;
+    *bytes = behind;
+    std::str::from_utf8(text).ok()
+}
