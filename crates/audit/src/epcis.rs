@@ -159,7 +159,7 @@ pub fn export(history: &History, options: &EpcisOptions) -> Result<EpcisDocument
             from.is_none_or(|from| row.recorded >= from) && to.is_none_or(|to| row.recorded < to)
         }),
     }
-    rows.sort_by(|one, other| one.key().cmp(&other.key()));
+    rows.sort_by_key(Row::key);
     let last = rows.iter().map(|row| row.recorded).max();
     Ok(EpcisDocument {
         context: json!([CONTEXT, { "baogong": options.base.vocabulary() }]),

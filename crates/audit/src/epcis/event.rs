@@ -1,4 +1,6 @@
-//! The events of EPCIS 2.0, as far as we use them, in its JSON form.
+//! The events of EPCIS 2.0, as far as we use them, in its JSON form. Keys of
+//! the `json!` objects are in alphabetical order, so that the bytes do not
+//! depend on how serde_json was built.
 
 use decider::Timestamp;
 use serde::Serialize;
@@ -9,9 +11,12 @@ use crate::time;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) enum Kind {
-    ObjectEvent,
-    AggregationEvent,
-    TransformationEvent,
+    #[serde(rename = "ObjectEvent")]
+    Object,
+    #[serde(rename = "AggregationEvent")]
+    Aggregation,
+    #[serde(rename = "TransformationEvent")]
+    Transformation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -136,10 +141,10 @@ impl Event {
     /// The same event, said not to stand (EPCIS 2.0, 7.4.1.3).
     pub fn taken_back(mut self, correction: &Correction<'_>, base: &IdBase) -> Self {
         self.error_declaration = Some(json!({
+            "baogong:proof": proof(&correction.fact),
+            "correctiveEventIDs": correction.by,
             "declarationTime": time::rfc3339(correction.declared()),
             "reason": correction.reason.uri(base),
-            "correctiveEventIDs": correction.by,
-            "baogong:proof": proof(&correction.fact),
         }));
         self.record_time = time::rfc3339(correction.declared());
         self
@@ -184,11 +189,11 @@ impl Correction<'_> {
 /// which it is a leaf of that log's tree (RFC 6962), in hex.
 fn proof(fact: &Fact<'_>) -> Value {
     json!({
+        "baogong:leafHash": fact.leaf_hex(),
         "baogong:origin": fact.origin(),
         "baogong:position": fact.at.position.0,
         "baogong:recordID": fact.record.event_id,
         "baogong:recordType": fact.record.event.type_name,
-        "baogong:leafHash": fact.leaf_hex(),
     })
 }
 
@@ -203,7 +208,7 @@ pub(super) struct Maker<'a> {
 impl Maker<'_> {
     /// A word of CBV 2.0.
     pub fn object(&self, part: &str, action: Action, step: &str) -> Event {
-        let mut event = Event::new(Kind::ObjectEvent, self.fact, part, step.into(), self.offset);
+        let mut event = Event::new(Kind::Object, self.fact, part, step.into(), self.offset);
         event.action = Some(action);
         event
     }
@@ -216,7 +221,7 @@ impl Maker<'_> {
         parent: String,
         children: Vec<String>,
     ) -> Event {
-        let kind = Kind::AggregationEvent;
+        let kind = Kind::Aggregation;
         let mut event = Event::new(kind, self.fact, part, step.into(), self.offset);
         event.action = Some(action);
         event.parent = Some(parent);
@@ -225,7 +230,7 @@ impl Maker<'_> {
     }
 
     pub fn transformation(&self, part: &str, step: &str) -> Event {
-        let kind = Kind::TransformationEvent;
+        let kind = Kind::Transformation;
         Event::new(kind, self.fact, part, step.into(), self.offset)
     }
 
@@ -282,22 +287,22 @@ impl Event {
     }
 
     pub fn transaction(mut self, kind: &str, id: String) -> Self {
-        let transaction = json!({ "type": kind, "bizTransaction": id });
+        let transaction = json!({ "bizTransaction": id, "type": kind });
         self.transactions.push(transaction);
         self
     }
 
     /// Possession passes; ownership is nothing that we know of.
-    pub fn from_to(mut self, from: String, to: String) -> Self {
+    pub fn passes(mut self, from: String, to: String) -> Self {
         let kind = "possessing_party";
-        self.sources.push(json!({ "type": kind, "source": from }));
-        let destination = json!({ "type": kind, "destination": to });
+        self.sources.push(json!({ "source": from, "type": kind }));
+        let destination = json!({ "destination": to, "type": kind });
         self.destinations.push(destination);
         self
     }
 
     pub fn bound_for(mut self, place: String) -> Self {
-        let destination = json!({ "type": "location", "destination": place });
+        let destination = json!({ "destination": place, "type": "location" });
         self.destinations.push(destination);
         self
     }

@@ -36,7 +36,7 @@ pub(super) fn events(
                 .quantities(vec![lot])
                 .disposition("in_progress")
                 .stays_at(maker.base.store(maker.area(), location))
-                .from_to(supplier, store_party(maker))
+                .passes(supplier, store_party(maker))
                 .expires(expires);
             return vec![(About::Lot(e.lot_id.clone()), received)];
         }
@@ -148,7 +148,7 @@ fn dispatched(maker: Maker<'_>, e: &OrderDispatched, deliveries: &Deliveries<'_>
         .disposition("in_transit")
         .seen_at(maker.base.store(maker.area(), location))
         .transaction("desadv", maker.base.transaction("load", &e.load_id))
-        .from_to(store_party(maker), carrier)
+        .passes(store_party(maker), carrier)
         .bound_for(maker.base.checkpoint(maker.area(), &e.checkpoint_id))
 }
 
@@ -174,7 +174,7 @@ fn replaced(
             .epcs(vec![bag])
             .disposition("in_transit")
             .seen_at(store)
-            .from_to(store_party(maker), carrier)
+            .passes(store_party(maker), carrier)
             .bound_for(maker.base.checkpoint(maker.area(), &e.checkpoint_id)),
     ]
 }

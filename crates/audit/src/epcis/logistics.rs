@@ -48,7 +48,7 @@ pub(super) fn events(
         L::DoorLeft(e) => vec![
             way.seen("left", "arriving", "available")
                 .stays_at(way.entrance())
-                .from_to(way.member(&e.member_id), maker.base.household_of(order_id)),
+                .passes(way.member(&e.member_id), maker.base.household_of(order_id)),
         ],
         L::DeliveryCollected(e) => vec![
             way.seen("collected", "accepting", "dispensed")
@@ -68,7 +68,7 @@ pub(super) fn events(
         L::ParcelReturned(e) => vec![way.sent_back("returned").exception(code(e.reason()))],
         L::ParcelWithdrawn(_) if way.delivery.never_arrived() => vec![
             way.seen(part::VOIDED, "void_shipping", "in_progress")
-                .from_to(way.carrier(), way.store()),
+                .passes(way.carrier(), way.store()),
         ],
         L::ParcelWithdrawn(_) => {
             let reason = code(ExceptionCode::CustomerCancelled);
@@ -127,7 +127,7 @@ fn started(maker: Maker<'_>, run: &RunStarted, order_id: &str) -> [(About, Event
         .epcs(vec![parcel])
         .disposition("in_transit")
         .seen_at(place)
-        .from_to(from, to);
+        .passes(from, to);
     [loaded, departed].map(|event| {
         let kind = maker.base.word("run");
         let event = event
@@ -204,7 +204,7 @@ impl Way<'_> {
                 .aggregation(part, action, "receiving", self.parcel(), bags)
                 .disposition("in_progress")
                 .stays_at(place.clone())
-                .from_to(self.carrier(), party.clone());
+                .passes(self.carrier(), party.clone());
             events.push(event);
         }
         for exception in &e.exceptions {
@@ -260,7 +260,7 @@ impl Way<'_> {
         let party = self.party("checkpoint", &e.checkpoint_id);
         self.off_run("held", run_id)
             .stays_at(self.checkpoint(&e.checkpoint_id))
-            .from_to(self.member(&e.member_id), party)
+            .passes(self.member(&e.member_id), party)
     }
 
     /// From the checkpoint to the store.
@@ -268,7 +268,7 @@ impl Way<'_> {
         let checkpoint = self.delivery.checkpoint();
         self.seen(part, "shipping", "returned")
             .seen_at(self.checkpoint(checkpoint))
-            .from_to(self.party("checkpoint", checkpoint), self.store())
+            .passes(self.party("checkpoint", checkpoint), self.store())
     }
 
     fn off_run(&self, part: &str, run_id: &str) -> Event {

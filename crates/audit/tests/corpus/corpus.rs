@@ -153,6 +153,11 @@ pub fn to_json(bytes: &[u8]) -> Result<String, String> {
     Ok(text + "\n")
 }
 
+/// In which the order of the fields says nothing.
+pub fn parsed(json: &str) -> Value {
+    serde_json::from_str(json).expect("JSON")
+}
+
 fn json_of(type_name: &str, data: &[u8]) -> Result<Value, String> {
     let descriptor = POOL.get_message_by_name(type_name);
     let descriptor = descriptor.ok_or_else(|| format!("no message {type_name}"))?;
