@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use decider::{Actor, Area, Position};
-use prost::Name;
+use prost::{Message, Name};
 use proto::{
     log::v1::UnitVoided,
     record::{Encoded, Raw},
@@ -35,8 +35,14 @@ impl Standing {
 
     pub(crate) fn of_entries(entries: &[Entry]) -> Self {
         let mut standing = Self::default();
+        // What the next note has to name.
+        let mut torso_before: Option<(Position, Position)> = None;
         walk_with(entries, envelope, |step| match step {
             Step::Whole(records) => {
+                let before = torso_before.take();
+                if let Some(why) = records.first().and_then(|note| misplaced(note, before)) {
+                    standing.broken.push((records[0].position, why));
+                }
                 if let Some(pair) = records
                     .windows(2)
                     .find(|pair| pair[0].cause != pair[1].cause)
@@ -48,6 +54,8 @@ impl Standing {
             }
             Step::Void(torso) => {
                 standing.voided += 1;
+                let ends = torso.first().zip(torso.last());
+                torso_before = ends.map(|(first, last)| (first.position, last.position));
                 standing.leave_out(&torso);
             }
             Step::Broken { torso, at, why } => {
@@ -82,7 +90,7 @@ pub(crate) enum Step {
     Open(Vec<Raw>),
 }
 
-/// A record without its event: enough to tell units apart.
+/// A record without its event, save that of a note: enough to tell units apart.
 fn envelope(raw: &Raw) -> Raw {
     Raw {
         position: raw.position,
@@ -99,9 +107,33 @@ fn envelope(raw: &Raw) -> Raw {
         unit_remaining: raw.unit_remaining,
         event: Encoded {
             type_name: raw.event.type_name.clone(),
-            data: Vec::new(),
+            data: if is_note(raw) {
+                raw.event.data.clone()
+            } else {
+                Vec::new()
+            },
         },
     }
+}
+
+fn is_note(raw: &Raw) -> bool {
+    raw.event.type_name == UnitVoided::full_name()
+}
+
+/// What is wrong with a note that declares something void.
+fn misplaced(note: &Raw, torso: Option<(Position, Position)>) -> Option<String> {
+    if !is_note(note) {
+        return None;
+    }
+    let told = UnitVoided::decode(&*note.event.data).unwrap_or_default();
+    let told = (Position(told.from_position), Position(told.to_position));
+    (torso != Some(told)).then(|| {
+        format!(
+            "it declares positions {} to {} void, but those are not the records of an unfinished \
+             command directly before it",
+            told.0, told.1
+        )
+    })
 }
 
 /// Unit by unit. A record that cannot be read ends the unit before it.
@@ -127,8 +159,7 @@ fn walk_with(entries: &[Entry], copy: impl Fn(&Raw) -> Raw, mut step: impl FnMut
 
 fn take(units: &mut Units, raw: Raw, step: &mut impl FnMut(Step)) {
     let missing = units.open().last().map_or(0, |last| last.unit_remaining);
-    let voided = raw.event.type_name == UnitVoided::full_name();
-    if missing > 0 && !voided && raw.unit_remaining != missing - 1 {
+    if missing > 0 && !is_note(&raw) && raw.unit_remaining != missing - 1 {
         let why = format!(
             "{missing} more records of the command before it were to follow, and nothing says that \
              it is void"

@@ -30,9 +30,6 @@ pub(super) struct Records<'s, D> {
     last: Position,
     time: Timestamp,
     revisions: HashMap<StreamId, Revision>,
-    /// As the torsos of voided units left them: the stream may go on from there
-    /// or from before.
-    torsos: HashMap<StreamId, Revision>,
     open: Option<Open>,
     /// First position and digest of every request so far.
     answered: HashMap<String, (Position, [u8; 16])>,
@@ -47,7 +44,6 @@ impl<'s, D: Domain> Records<'s, D> {
             last: Position::ZERO,
             time: Timestamp(i64::MIN),
             revisions: HashMap::new(),
-            torsos: HashMap::new(),
             open: None,
             answered: HashMap::new(),
             findings: Vec::new(),
@@ -105,22 +101,15 @@ impl<'s, D: Domain> Records<'s, D> {
 
     fn revision(&mut self, position: Position, raw: &Raw) {
         let before = self.revisions.get(&raw.stream).copied().unwrap_or_default();
-        let goes_on = |from: Revision| raw.revision.0 == from.0.saturating_add(1);
-        let torso = self.torsos.get(&raw.stream).copied();
-        if !goes_on(before) && !torso.is_some_and(goes_on) {
+        // The torso of a voided unit has used its revisions, as its positions.
+        if raw.revision.0 != before.0.saturating_add(1) {
             let detail = format!(
                 "{} is at revision {before}, and the record says {}",
                 raw.stream, raw.revision
             );
             self.find(Kind::RevisionGap, position, detail);
         }
-        let seen = if self.standing.idle.contains(&position) {
-            &mut self.torsos
-        } else {
-            self.torsos.remove(&raw.stream);
-            &mut self.revisions
-        };
-        seen.insert(raw.stream.clone(), raw.revision);
+        self.revisions.insert(raw.stream.clone(), raw.revision);
     }
 
     fn event(&mut self, position: Position, raw: &Raw) {

@@ -100,6 +100,27 @@ fn a_torso_that_is_followed_by_something_else_is_a_finding() {
 }
 
 #[test]
+fn a_note_that_voids_what_is_no_torso_is_a_finding() {
+    let note = UnitVoided {
+        from_position: 3,
+        to_position: 4,
+    };
+    for mut suite in [day(), torn()] {
+        let note = runtime(Service::Order, "unit", &note);
+        let at = suite.timer(vec![note])[0].position;
+        let report = verify(&suite.history());
+        let findings = report.logs[0].findings.iter();
+        let findings: Vec<_> = findings.map(|f| (f.kind, f.position)).collect();
+        assert_eq!(findings, [(Kind::UnitBroken, Some(at))]);
+        assert!(
+            report.logs[0].findings[0]
+                .detail
+                .contains("positions 3 to 4 void")
+        );
+    }
+}
+
+#[test]
 fn a_request_that_was_voided_may_be_carried_out_later() {
     let mut suite = voided();
     let request = |raw: &mut proto::record::Raw| {
