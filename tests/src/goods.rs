@@ -52,8 +52,10 @@ pub async fn define(channel: Channel, product: &str) -> Result<u64, Status> {
         unit_grams: 1000,
         category: Category::Staple.into(),
     };
-    let answer = InventoryServiceClient::new(channel).define_product(request);
-    Ok(answer.await?.into_inner().position)
+    let answer = InventoryServiceClient::new(channel)
+        .define_product(request)
+        .await?;
+    Ok(answer.into_inner().position)
 }
 
 /// Defines products one after another.
