@@ -102,14 +102,13 @@ pub(super) fn go_on<D: Domain>(
             return Err(QueryError::Stopped);
         }
         for entry in entries {
-            match until {
-                Some(AsOf::Position(last)) if entry.position > last => return Ok(()),
-                Some(AsOf::Time(last)) => {
-                    if recorded(&entry.bytes)? > last {
-                        return Ok(());
-                    }
-                }
-                _ => {}
+            let is_behind = match until {
+                None => false,
+                Some(AsOf::Position(last)) => entry.position > last,
+                Some(AsOf::Time(last)) => recorded(&entry.bytes)? > last,
+            };
+            if is_behind {
+                return Ok(());
             }
             machine.replay(&entry.bytes)?;
         }

@@ -8,15 +8,15 @@
 //! the format, the code that reads it, the digest of what follows, and the
 //! record that stands in the log at its position.
 
+mod file;
+
 use std::{
     fs, io,
-    io::Write,
     path::{Path, PathBuf},
 };
 
 use decider::{Domain, Position, Service, Timestamp};
 use event_log::{EventLog, LogError};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use transparency::StateDigest;
 
@@ -24,6 +24,7 @@ use super::{
     AsOf,
     machine::{CanonicalError, Machine},
 };
+use file::{FORMAT, Header, Unusable, hex, read_header, write_durably};
 
 /// Version and fingerprint of the sources that decide what a record means.
 pub const CODE: &str = concat!(
@@ -31,30 +32,8 @@ pub const CODE: &str = concat!(
     "-",
     env!("BAOGONG_CODE_FINGERPRINT")
 );
-const FORMAT: u32 = 1;
 /// Snapshots kept, so that a damaged one has a forerunner.
 const KEPT: usize = 2;
-/// Longest first line.
-const HEADER_BYTES_MAX: usize = 4096;
-
-/// The first line of a snapshot. All of it is checked before the rest is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Header {
-    format: u32,
-    code: String,
-    service: Service,
-    partition: u32,
-    /// Last record folded.
-    position: Position,
-    /// Its time.
-    recorded: Timestamp,
-    /// SHA-256 of that record's bytes, in hexadecimal.
-    record: String,
-    /// SHA-256 of what stands behind this line, in hexadecimal.
-    digest: String,
-    /// Bytes behind this line.
-    bytes: u64,
-}
 
 /// A state written down, not yet in a file.
 #[derive(Debug)]
@@ -135,31 +114,6 @@ pub enum SnapshotError {
         #[source]
         error: io::Error,
     },
-}
-
-/// Why a snapshot is not used.
-#[derive(Debug, thiserror::Error)]
-enum Unusable {
-    #[error("it cannot be read: {0}")]
-    Io(#[from] io::Error),
-    #[error("it does not begin with a header: {0}")]
-    NoHeader(String),
-    #[error("it has format {0}, and this version reads format {FORMAT}")]
-    Format(u32),
-    #[error("it was taken by code {0}, and this is {CODE}")]
-    Code(String),
-    #[error("it is one of {0}-{1}")]
-    Other(Service, u32),
-    #[error("it is damaged: it should hold {expected} bytes with digest {digest}")]
-    Damaged { expected: u64, digest: String },
-    #[error("it goes to position {0}, and the log ends before that")]
-    Ahead(Position),
-    #[error("the record at position {0} in the log is another one")]
-    OtherLog(Position),
-    #[error(transparent)]
-    Canonical(#[from] CanonicalError),
-    #[error("the log cannot be read to compare it: {0}")]
-    Log(#[from] LogError),
 }
 
 /// The folder of one partition's snapshots.
@@ -323,38 +277,6 @@ impl Snapshots {
     }
 }
 
-fn write_durably(path: &Path, header: &Header, body: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    let mut line = serde_json::to_vec(header)?;
-    line.push(b'\n');
-    file.write_all(&line)?;
-    file.write_all(body)?;
-    file.sync_all()
-}
-
-fn read_header(path: &Path) -> Result<(Header, Vec<u8>), Unusable> {
-    let mut bytes = fs::read(path)?;
-    let end = bytes
-        .iter()
-        .take(HEADER_BYTES_MAX)
-        .position(|byte| *byte == b'\n')
-        .ok_or_else(|| Unusable::NoHeader("it has no first line".to_owned()))?;
-    let no_header = |error: serde_json::Error| Unusable::NoHeader(error.to_string());
-    // Another format may have another header.
-    let format = serde_json::from_slice::<Format>(&bytes[..end]).map_err(no_header)?;
-    if format.format != FORMAT {
-        return Err(Unusable::Format(format.format));
-    }
-    let header = serde_json::from_slice(&bytes[..end]).map_err(no_header)?;
-    bytes.drain(..=end);
-    Ok((header, bytes))
-}
-
-#[derive(Deserialize)]
-struct Format {
-    format: u32,
-}
-
 /// SHA-256 of the record at a position; none where the log has no such record.
 pub(super) fn record_digest(
     log: &dyn EventLog,
@@ -366,8 +288,4 @@ pub(super) fn record_digest(
     let entries = log.read(position, 1)?;
     let found = entries.first().filter(|entry| entry.position == position);
     Ok(found.map(|entry| Sha256::digest(&entry.bytes).into()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
