@@ -2,5 +2,6 @@
 
 mod day;
 mod kills;
+mod privacy;
 mod services;
 mod trace;

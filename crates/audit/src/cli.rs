@@ -10,8 +10,16 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::{
-    error::AuditError, history::History, load::load_with, print, progress::Terminal, reconcile,
-    replay, source::Source, streams::Streams, verify,
+    error::AuditError,
+    history::History,
+    load::load_with,
+    print,
+    progress::Terminal,
+    reconcile, replay,
+    scan::{ScanReport, Scanner},
+    source::Source,
+    streams::Streams,
+    verify,
 };
 
 /// Whether everything that was checked holds; for `replay`, whether it ran.
@@ -45,6 +53,9 @@ pub enum AuditCommand {
     Verify(VerifyArgs),
     /// Check the invariants across the services, and each log against its stream.
     Reconcile(ReconcileArgs),
+    /// Look for personal data that must not be there in clear (INV-15), in
+    /// copied directories, log files, exported traces.
+    Scan(ScanArgs),
 }
 
 /// Where the logs are.
@@ -117,6 +128,20 @@ pub struct ReconcileArgs {
     pub json: bool,
 }
 
+#[derive(Debug, Clone, clap::Args)]
+pub struct ScanArgs {
+    /// The values to look for, one in each line, at least 5 bytes long. A `-`
+    /// reads them from stdin, so that they need not be written anywhere.
+    #[arg(long, value_name = "FILE")]
+    pub for_file: PathBuf,
+    /// Files and folders to look through: event logs, NATS's store, traces.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The whole report as JSON; it names values by their line, and shows none.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Carries out one command and prints its report.
 ///
 /// # Errors
@@ -152,7 +177,27 @@ pub async fn run(command: AuditCommand) -> anyhow::Result<Verdict> {
             print(args.json, &report, || print::reconcile(&report))?;
             Ok(Verdict::of(report.holds))
         }
+        AuditCommand::Scan(args) => {
+            let report = scan(&args)?;
+            print(args.json, &report, || print::scan(&report))?;
+            Ok(Verdict::of(report.holds()))
+        }
     }
+}
+
+fn scan(args: &ScanArgs) -> anyhow::Result<ScanReport> {
+    let text = if args.for_file.as_os_str() == "-" {
+        io::read_to_string(io::stdin()).context("stdin cannot be read")?
+    } else {
+        std::fs::read_to_string(&args.for_file)
+            .with_context(|| format!("{} cannot be read", args.for_file.display()))?
+    };
+    let values: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut scanner = Scanner::new(&values)?;
+    for path in &args.paths {
+        scanner.path(path)?;
+    }
+    Ok(scanner.finish())
 }
 
 async fn read(source: &Source) -> Result<History, AuditError> {

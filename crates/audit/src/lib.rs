@@ -23,6 +23,7 @@ mod print;
 mod progress;
 mod reconcile;
 mod replay;
+pub mod scan;
 mod source;
 mod streams;
 mod table;

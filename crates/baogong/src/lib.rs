@@ -1,6 +1,7 @@
 //! The operator's command: start a suite, rehearse a day, audit the logs.
 
 pub mod client;
+pub mod keys;
 pub mod memory;
 pub mod scenario;
 pub mod suite;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use audit::{AuditCommand, Verdict};
 use baogong::{
+    keys::{self, KeysCommand},
     scenario::{self, ScenarioCommand},
     up::{self, UpArgs},
 };
@@ -28,6 +29,9 @@ enum Command {
     /// Replay, verify and reconcile the logs of a running suite or of a copy.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Make and change master keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// Exit status: 0 all holds, 1 something does not, 2 it could not be done.
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
             otlp_endpoint: up.otlp.clone(),
             ..TelemetryOptions::default()
         },
-        Command::Scenario(_) | Command::Audit(_) => TelemetryOptions {
+        Command::Scenario(_) | Command::Audit(_) | Command::Keys(_) => TelemetryOptions {
             log_filter: "warn".to_owned(),
             ..TelemetryOptions::default()
         },
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
                 let figures = scenario::run(command).await?;
                 Ok(figures.is_full_coverage())
             }
+            Command::Keys(command) => keys::run(command).await.map(|()| true),
             Command::Audit(command) => Ok(audit::run(command).await? == Verdict::Holds),
         }
     });

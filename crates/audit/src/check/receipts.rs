@@ -137,7 +137,10 @@ fn id(event: &N) -> Option<&str> {
         N::CallTaskCompleted(e) => &e.notification_id,
         N::VisitOpened(e) => &e.notification_id,
         N::VisitCompleted(e) => &e.notification_id,
-        N::NotificationRequested(_) | N::ContactRecorded(_) | N::ContactCadreChanged(_) => {
+        N::NotificationRequested(_)
+        | N::ContactRecorded(_)
+        | N::ContactCadreChanged(_)
+        | N::ContactErased(_) => {
             return None;
         }
     })
