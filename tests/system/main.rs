@@ -4,6 +4,7 @@ mod day;
 mod disk_loss;
 mod fencing;
 mod kills;
+mod privacy;
 mod restore;
 mod services;
 mod trace;

@@ -49,6 +49,9 @@ pub enum AuditCommand {
     /// Write the deliveries as an EPCIS 2.0 JSON-LD document; docs/EPCIS.md
     /// says what becomes of what.
     ExportEpcis(EpcisArgs),
+    /// Look for personal data that must not be there in clear (INV-15), in
+    /// copied directories, log files, exported traces.
+    Scan(ScanArgs),
 }
 
 /// Where the logs are.
@@ -250,6 +253,20 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// What was written, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct ScanArgs {
+    /// The values to look for, one in each line, at least 5 bytes long. A `-`
+    /// reads them from stdin, so that they need not be written anywhere.
+    #[arg(long, value_name = "FILE")]
+    pub for_file: PathBuf,
+    /// Files and folders to look through: event logs, NATS's store, traces.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The whole report as JSON; it names values by their line, and shows none.
     #[arg(long)]
     pub json: bool,
 }

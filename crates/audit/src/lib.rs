@@ -36,6 +36,7 @@ mod reconcile;
 mod remote;
 mod replay;
 mod run;
+pub mod scan;
 mod source;
 mod state;
 mod streams;
@@ -48,7 +49,7 @@ mod verify;
 pub use bundle::{Exported, export};
 pub use cli::{
     AuditCommand, CheckArgs, CheckpointArgs, ExportArgs, ProveArgs, ReconcileArgs, ReplayArgs,
-    SourceArgs, StateArgs, TimelineArgs, Verdict, VerifyArgs,
+    ScanArgs, SourceArgs, StateArgs, TimelineArgs, Verdict, VerifyArgs,
 };
 pub use digest::{StateComparison, StateDigests, ThisVersion};
 pub use epcis::command::EpcisArgs;

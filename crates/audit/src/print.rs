@@ -6,6 +6,7 @@ use crate::{
     bundle::Exported,
     digest::StateComparison,
     reconcile::{Check, ReconcileReport, Status},
+    scan::ScanReport,
     verify::{LogReport, ProofReport, Signatures, VerifyReport},
 };
 
@@ -35,6 +36,29 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
             "{findings} findings in {logs} logs with {records} records."
         )
     };
+    out
+}
+
+pub(crate) fn scan(report: &ScanReport) -> String {
+    let mut out = String::new();
+    for finding in &report.findings {
+        let _ = writeln!(
+            out,
+            "{}, byte {}: the value of line {}, as {:?}",
+            finding.place, finding.offset_bytes, finding.value, finding.form
+        );
+    }
+    let ScanReport {
+        values,
+        files,
+        bytes,
+        findings_count,
+        ..
+    } = report;
+    let _ = writeln!(
+        out,
+        "{findings_count} findings of {values} values in {files} files with {bytes} bytes."
+    );
     out
 }
 

@@ -14,8 +14,8 @@ use transparency::{Policy, Receipt};
 use crate::{
     bundle,
     cli::{
-        AuditCommand, CheckArgs, ExportArgs, ProveArgs, ReconcileArgs, ReplayArgs, StateArgs,
-        TimelineArgs, Verdict,
+        AuditCommand, CheckArgs, ExportArgs, ProveArgs, ReconcileArgs, ReplayArgs, ScanArgs,
+        StateArgs, TimelineArgs, Verdict,
     },
     epcis::{self, command::EpcisArgs},
     error::AuditError,
@@ -26,6 +26,7 @@ use crate::{
     prove,
     published::Current,
     receipt, reconcile, replay,
+    scan::{ScanReport, Scanner},
     source::Source,
     state,
     streams::Streams,
@@ -49,6 +50,11 @@ pub async fn run(command: AuditCommand) -> anyhow::Result<Verdict> {
         AuditCommand::Timeline(args) => run_timeline(args).await,
         AuditCommand::Export(args) => run_export(args).await,
         AuditCommand::ExportEpcis(args) => run_export_epcis(&args).await,
+        AuditCommand::Scan(args) => {
+            let report = scan(&args)?;
+            print(args.json, &report, || print::scan(&report))?;
+            Ok(Verdict::of(report.holds()))
+        }
     }
 }
 
@@ -236,6 +242,21 @@ async fn run_export_epcis(args: &EpcisArgs) -> anyhow::Result<Verdict> {
         )
     })?;
     Ok(Verdict::Holds)
+}
+
+fn scan(args: &ScanArgs) -> anyhow::Result<ScanReport> {
+    let text = if args.for_file.as_os_str() == "-" {
+        io::read_to_string(io::stdin()).context("stdin cannot be read")?
+    } else {
+        fs::read_to_string(&args.for_file)
+            .with_context(|| format!("{} cannot be read", args.for_file.display()))?
+    };
+    let values: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut scanner = Scanner::new(&values)?;
+    for path in &args.paths {
+        scanner.path(path)?;
+    }
+    Ok(scanner.finish())
 }
 
 async fn read(source: &Source) -> Result<History, AuditError> {

@@ -1,5 +1,6 @@
 //! `baogong keys`: makes, replaces and lists the keys that sign and cosign
-//! checkpoints, and the policy that names their public halves.
+//! checkpoints, and the policy that names their public halves; master keys are in
+//! `keys/master.rs`.
 //!
 //! A folder holds one key file for each log and each witness (see
 //! `service_kit::notary::keys`) and the file `policy`, which holds no secret.
@@ -19,6 +20,7 @@ use service_kit::{
 };
 use transparency::{Checkpoint, KeyUse, Origin, Policy, SecretKey, Validity};
 
+mod master;
 mod policy_text;
 
 pub use policy_text::Urls;
@@ -46,6 +48,8 @@ pub enum KeysCommand {
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
+    #[command(flatten)]
+    Master(master::MasterCommand),
 }
 
 #[derive(Debug, Args)]
@@ -95,8 +99,9 @@ pub struct WitnessArgs {
 }
 
 /// # Errors
-/// Files cannot be read or written, or do not fit together.
-pub fn run(command: KeysCommand) -> anyhow::Result<()> {
+/// Files cannot be read or written, or do not fit together; NATS cannot be
+/// used.
+pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
     match command {
         KeysCommand::Create(arguments) => {
             let urls = Urls::parse(&arguments.urls)?;
@@ -111,6 +116,7 @@ pub fn run(command: KeysCommand) -> anyhow::Result<()> {
         KeysCommand::Rotate(arguments) => rotate(&arguments),
         KeysCommand::Witness(arguments) => witness(&arguments),
         KeysCommand::List { dir } => list(&dir),
+        KeysCommand::Master(command) => master::run(command).await,
     }
 }
 

@@ -30,7 +30,8 @@ enum Command {
     /// Replay, verify, prove and hand over the logs of a running suite or of a copy.
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Make, replace and list the keys that sign and cosign checkpoints.
+    /// Make, replace and list the keys that sign and cosign checkpoints, and the
+    /// master keys of personal data.
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Cosign the checkpoints of others' logs, as a partner firm or a
@@ -69,8 +70,8 @@ fn main() -> ExitCode {
                 let figures = scenario::run(command).await?;
                 Ok(figures.is_full_coverage())
             }
+            Command::Keys(command) => keys::run(command).await.map(|()| true),
             Command::Audit(command) => Ok(audit::run(command).await? == Verdict::Holds),
-            Command::Keys(command) => keys::run(command).map(|()| true),
             Command::Witness(arguments) => witness::run(arguments).await.map(|()| true),
         }
     });

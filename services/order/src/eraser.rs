@@ -122,7 +122,9 @@ impl Eraser {
         let seen = self.partition.query(Position::ZERO, |m| look(m.state()));
         match seen.await {
             Ok((seen, _)) => Ok(Some(seen)),
-            Err(QueryError::NotYet { .. } | QueryError::Stopped) => Ok(None),
+            Err(
+                QueryError::NotYet { .. } | QueryError::NotReplicated { .. } | QueryError::Stopped,
+            ) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -141,7 +143,11 @@ impl Eraser {
                 tracing::info!(household, "the key of an erased household is destroyed");
                 Outcome::Done
             }
-            Err(SubmitError::QueueFull { .. }) => Outcome::TryAgain,
+            Err(SubmitError::QueueFull { .. } | SubmitError::ReplicaBehind { .. }) => {
+                Outcome::TryAgain
+            }
+            // Recorded; nobody waits for the answer.
+            Err(SubmitError::NotReplicated { .. }) => Outcome::Done,
             Err(SubmitError::Stopped | SubmitError::Log(_)) => Outcome::Gone,
             Err(error @ (SubmitError::Refused(_) | SubmitError::Unreadable(_))) => {
                 tracing::error!(household, %error, "the end of a key could not be recorded");

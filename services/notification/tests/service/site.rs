@@ -25,7 +25,7 @@ use proto::{
         GetNotificationRequest, Notification,
         notification_service_client::NotificationServiceClient,
     },
-    order::v1::{Contact, HouseholdRegistered},
+    order::v1::{Contact, HouseholdRegistered, PersonalDataErased},
     time::to_proto,
     types::v1::{Door, Need, Sealed},
 };
@@ -141,6 +141,16 @@ impl Site {
             _ => None,
         })
         .await;
+    }
+
+    /// The order service tells that the household's contact is to be forgotten.
+    pub fn erase(&self, household_id: &str) {
+        self.order.publish::<OrderEvent>(PersonalDataErased {
+            household_id: household_id.into(),
+            key_id: format!("household/{AREA}/{household_id}"),
+            reason: "MOVED_AWAY".into(),
+            open_orders: 1,
+        });
     }
 
     /// The member has left the door; gives the id of what follows from it.
