@@ -13,7 +13,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing: nats-server from the distribution
+setup: ## Install what is missing: nats-server and strace from the distribution
 	@deploy/setup.sh
 
 build: ## Release binaries of the four services and of baogong
@@ -41,14 +41,16 @@ test: setup ## All tests, doc tests too; ARGS="name" for some
 
 lint: ## Formatting, clippy, tidy checks
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/bench/Cargo.toml --check
 	cargo clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
 	RUST_BACKTRACE=0 cargo test $(CARGOFLAGS) --workspace --test tidy
 
 baseline: ## Take additions to the protos into the compatibility baseline
 	BAOGONG_WRITE_BASELINE=1 cargo test $(CARGOFLAGS) -p baogong-proto --test baseline
 
-bench: ## Benchmarks of the event log: append and replay
-	cargo bench $(CARGOFLAGS) -p baogong-event-log --benches -- $(ARGS)
+bench: ## Durable appends side by side, one table; ARGS="--seconds 2 --groups 1,64"
+	CARGO_TARGET_DIR=$(abspath $(TARGET)) \
+		cargo run $(CARGOFLAGS) --release --manifest-path tests/bench/Cargo.toml -- $(ARGS)
 
 k8s: ## Render the manifests with kubectl
 	@if ! command -v kubectl >/dev/null; then \

@@ -115,7 +115,7 @@ pub(crate) fn open(options: &SledOptions) -> Result<Opened, LogError> {
     let reached = acknowledged::read(path).map_err(io)?;
     let reached = reached.max(mark).max(journal.last());
     let created = scan::is_new(&db, path)?;
-    if created && !options.create {
+    if created && reached == Position::ZERO && !options.create {
         return Err(not_a_log(path, "the database in it is empty"));
     }
     if created && (reached == Position::ZERO || options.accept_lost_tail || journal.covers(FIRST)) {
