@@ -4,11 +4,22 @@
 //! the service's affair: an auditor's program computes them by the same code or
 //! not at all. [`ThisVersion`] is the one place that knows how.
 
-use decider::Position;
+use decider::{Domain, Position, Service};
+use inventory_domain::Stock;
+use logistics_domain::Logistics;
+use notification_domain::Notifications;
+use order_domain::Orders;
 use serde::Serialize;
+use service_kit::partition::{
+    machine::Machine,
+    snapshot::{CODE, Taken},
+};
 use transparency::{Checkpoint, StateDigest};
 
-use crate::history::{Log, LogName};
+use crate::{
+    fold::guarded,
+    history::{Log, LogName},
+};
 
 /// Computes digests of replayed states.
 pub trait StateDigests {
@@ -27,12 +38,30 @@ pub struct ThisVersion;
 
 impl StateDigests for ThisVersion {
     fn code(&self, _: LogName) -> Option<String> {
-        None
+        Some(CODE.to_owned())
     }
 
-    fn digest(&self, _: LogName, _: &Log, _: Position) -> Option<[u8; 32]> {
-        None
+    fn digest(&self, name: LogName, log: &Log, position: Position) -> Option<[u8; 32]> {
+        // What a replay panics at is a finding of the replay.
+        let replayed = guarded(|| match name.service {
+            Service::Order => replayed::<Orders>(name, log, position),
+            Service::Inventory => replayed::<Stock>(name, log, position),
+            Service::Logistics => replayed::<Logistics>(name, log, position),
+            Service::Notification => replayed::<Notifications>(name, log, position),
+        });
+        replayed.ok().flatten()
     }
+}
+
+/// By the machine that the service itself runs, from the first record on.
+fn replayed<D: Domain>(name: LogName, log: &Log, position: Position) -> Option<[u8; 32]> {
+    let mut machine = Machine::<D>::reader(name.partition);
+    let wanted = usize::try_from(position.0).ok()?;
+    for entry in log.entries.get(..wanted)? {
+        machine.replay(&entry.bytes).ok()?;
+    }
+    let taken = Taken::of(&machine, 0).ok()?.digest();
+    Some(taken.state_digest().digest)
 }
 
 /// How the signed state compares with the replayed one.

@@ -17,7 +17,9 @@ struct Cli {
 fn run(dir: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     let line = ["keys", arguments[0], "--dir", dir.to_str().expect("text")];
     let line = line.iter().chain(&arguments[1..]);
-    keys::run(Cli::try_parse_from(line)?.command)
+    let command = Cli::try_parse_from(line)?.command;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(keys::run(command))
 }
 
 fn policy(dir: &Path) -> Policy {

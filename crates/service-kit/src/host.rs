@@ -4,9 +4,8 @@ use std::{collections::BTreeMap, convert::Infallible, path::PathBuf, sync::Arc, 
 
 use anyhow::Context as _;
 use axum::Router;
-use bus::{Bus, BusOptions, Relay, StreamName};
+use bus::{Bus, BusOptions, StreamName};
 use decider::Domain;
-use event_log::{EventLog, SledLog, SledOptions};
 use proto::{
     AnyEvent, admin::v1::admin_service_server::AdminServiceServer,
     log::v1::log_service_server::LogServiceServer,
@@ -25,34 +24,25 @@ use transparency::Policy;
 use crate::{
     admin::{Admin, Logs, PendingWork},
     call::Partitions,
-    clock::Clock,
-    config::{ClockKind, Config, DurabilityKind},
+    config::Config,
     gauges,
-    history::{HistoryError, Notes, Owner, SeenFile},
+    history::{Notes, Owner, SeenFile},
     http as probes,
     log_paths::LogPaths,
     notary::{self, Started, proofs::Proofs},
-    outbox::LogOutbox,
-    partition::{
-        Durability, Holding, Kept, Limits, Partition, WriterHandle, indexer, keeper, restore,
-        snapshot::Snapshots,
-    },
+    partition::{indexer, keeper},
     proof_service::ProofDesk,
     reactor::{self, SourceOptions},
-    reconcile::reconcile,
     sealing::{KeyRing, MasterKeys},
     status::RejectionCode,
     supervisor::{Stage, Supervisor},
     telemetry,
 };
 
+mod opening;
 mod provable;
 
-/// After so long without NATS at the start, and then again and again, the log
-/// says what is waited for.
-const NATS_PATIENCE: Duration = Duration::from_secs(5);
-/// Pause before the notes on histories are asked for again.
-const NOTES_AGAIN: Duration = Duration::from_millis(500);
+use opening::{Opened, open};
 
 /// Whether a service handles personal data, and so needs the master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -399,164 +389,6 @@ pub fn log_directory(
     number: u32,
 ) -> PathBuf {
     data_dir.join(service.name()).join(number.to_string())
-}
-
-/// A partition on its way into the supervisor's hands.
-struct Opened<D: Domain> {
-    partition: Partition<D>,
-    writer: WriterHandle,
-    holding: Holding<D>,
-    relay: Relay,
-    acknowledged: watch::Receiver<u64>,
-    notary: Started,
-}
-
-async fn open<D, A>(
-    config: &Config<A>,
-    bus: &Bus,
-    policy: Option<Arc<Policy>>,
-    number: u32,
-) -> anyhow::Result<Opened<D>>
-where
-    D: Domain<Foreign = AnyEvent>,
-{
-    let options = &config.service;
-    let mut log_options = SledOptions::new(log_directory(&options.data_dir, D::SERVICE, number));
-    log_options.cache_bytes = options.log_cache_mib * 1024 * 1024;
-    // What the disk has lost, the stream may still have: see below.
-    log_options.accept_lost_tail = true;
-    let (log, report) = tokio::task::spawn_blocking(move || SledLog::open(log_options)).await??;
-    if report.missing_to.is_some() || report.cut.is_some() {
-        tracing::warn!(service = %D::SERVICE, partition = number, "{report}");
-    } else {
-        tracing::info!(service = %D::SERVICE, partition = number, "{report}");
-    }
-    let log: Arc<dyn EventLog> = Arc::new(log);
-
-    let stream = StreamName::new(D::SERVICE.name(), number);
-    while tokio::time::timeout(NATS_PATIENCE, bus.wait_connected())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            service = %D::SERVICE,
-            "NATS cannot be reached; the service starts when it can, since only the stream tells \
-             whether the disk has lost something"
-        );
-    }
-    let rebuild_from = config.nats.rebuild_from;
-    anyhow::ensure!(
-        rebuild_from <= log.last_position().0 + 1,
-        "nats.rebuild_from = {rebuild_from}: the log ends at {}, and a stream that begins later \
-         would have no beginning; nothing was made",
-        log.last_position()
-    );
-    let compared = reconcile(&*log, bus, &stream).await?;
-    if compared.restored > 0 || compared.voided.is_some() || compared.missing > 0 {
-        tracing::warn!(service = %D::SERVICE, partition = number, "{compared}");
-    } else {
-        tracing::info!(service = %D::SERVICE, partition = number, "{compared}");
-    }
-    if let Some(missing_to) = report.missing_to
-        && log.last_position() < missing_to
-    {
-        anyhow::bail!(
-            "the log in {} had acknowledged records up to position {missing_to}; the disk has lost \
-             those behind {} and stream {stream} does not have them either. Restore the directory \
-             or the stream from a copy; nothing new is recorded before that",
-            report.path.display(),
-            log.last_position(),
-        );
-    }
-
-    check_history(bus, &stream, &*log).await?;
-
-    // Fed below, once there is a state.
-    let (digest, state_digest) = watch::channel(None);
-    let notary = provable::notarise(config, D::SERVICE, number, &log, policy, state_digest).await?;
-
-    let data_dir = options.data_dir.clone();
-    let restored = {
-        let log = Arc::clone(&log);
-        tokio::task::spawn_blocking(move || {
-            let index = Arc::new(indexer::open(&data_dir, D::SERVICE, number, &*log)?);
-            let snapshots = Snapshots::new(&data_dir, D::SERVICE, number);
-            let (machine, restored) = restore::<D>(&log, number, &snapshots, &index)?;
-            digest.send_replace(restored);
-            let kept = Kept {
-                snapshots: Some(snapshots),
-                index: Some(index),
-                digest,
-            };
-            Ok::<_, anyhow::Error>((machine, kept))
-        })
-        .await?
-    };
-    let (machine, kept) = restored.context("the event log cannot be replayed")?;
-    let last_time = machine.last_recorded();
-    let clock = match options.clock {
-        ClockKind::System => Clock::System,
-        ClockKind::Test => {
-            let start = options.clock_start()?;
-            Clock::test(
-                start
-                    .max(last_time)
-                    .max(machine.test_clock().unwrap_or(start)),
-            )
-        }
-    };
-    let limits = Limits {
-        queue: options.queue_commands_max,
-        group: options.group_commands_max,
-        query_wait: Duration::from_millis(options.query_wait_ms),
-    };
-    let outbox = LogOutbox {
-        service: D::SERVICE,
-        partition: number,
-        log: Arc::clone(&log),
-    };
-    let (relay, acknowledged) = Relay::new(bus.clone(), stream, Arc::new(outbox));
-    let durability = match options.durability {
-        DurabilityKind::Local => Durability::Local,
-        DurabilityKind::Replicated => Durability::Replicated {
-            acknowledged: acknowledged.clone(),
-            wait: Duration::from_millis(options.replication_wait_ms),
-        },
-    };
-    let (partition, writer, holding) = Partition::start_with(
-        number,
-        log,
-        machine,
-        Arc::new(clock),
-        limits,
-        kept,
-        durability,
-    )?;
-    Ok(Opened {
-        partition,
-        writer,
-        holding,
-        relay,
-        acknowledged,
-        notary,
-    })
-}
-
-/// Refuses a log that does not hold what others have seen of it. Waits while
-/// NATS does not answer.
-async fn check_history(bus: &Bus, stream: &StreamName, log: &dyn EventLog) -> anyhow::Result<()> {
-    let notes = Notes::new(bus);
-    loop {
-        match notes.against(stream, log).await {
-            Ok(None) => return Ok(()),
-            Ok(Some(second)) => return Err(second.into()),
-            Err(HistoryError::Bus(error)) if error.is_transient() => {
-                tracing::warn!(%stream, %error, "what others have seen cannot be read; trying again");
-                tokio::time::sleep(NOTES_AGAIN).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 /// The gRPC server with everything that is the same in every service.

@@ -64,6 +64,10 @@ pub struct Options {
     pub witness_timeout: Duration,
     /// See `TransparencyOptions::check_at_start_records_max`.
     pub check_at_start_records_max: u64,
+    /// Last position that the stream holds. Nothing beyond it is signed: a disk
+    /// that is lost may take the rest with it, and a log that is then restored
+    /// from the stream must go on from what was signed.
+    pub relayed: watch::Receiver<u64>,
     /// What the records add up to, as far as somebody says so; it goes into
     /// the checkpoints.
     pub state_digest: watch::Receiver<Option<StateDigest>>,
@@ -176,6 +180,7 @@ pub struct Notary {
     witnesses: Witnesses,
     published: watch::Sender<Option<Arc<Checkpoint>>>,
     proofs: Proofs,
+    relayed: watch::Receiver<u64>,
     state_digest: watch::Receiver<Option<StateDigest>>,
     interval: Duration,
     /// The last checkpoint is signed by a key that counts no more.
@@ -233,7 +238,7 @@ impl Notary {
         }
     }
 
-    /// Takes in what is durable, and signs it where there is anything new.
+    /// Takes in what log and stream hold, and signs it where there is anything new.
     fn sign(&mut self) -> Result<(), NotaryError> {
         if self.proofs.damage_was_seen() {
             self.repair()?;
@@ -270,8 +275,8 @@ impl Notary {
     }
 
     fn catch_up(&mut self) -> Result<(), NotaryError> {
-        let last = self.log.last_position().0;
-        if self.tree.size() == last {
+        let last = self.log.last_position().0.min(*self.relayed.borrow());
+        if self.tree.size() >= last {
             return Ok(());
         }
         while self.tree.size() < last {

@@ -13,15 +13,22 @@ use crate::{
     witness::WitnessService,
 };
 
+/// What a notary signs.
+pub(super) struct Sources {
+    pub log: Arc<dyn EventLog>,
+    /// Last position that the stream is known to hold.
+    pub relayed: watch::Receiver<u64>,
+    pub state_digest: watch::Receiver<Option<StateDigest>>,
+}
+
 /// Opens the tree of a log, and refuses a log that is not the one that was
 /// signed.
 pub(super) async fn notarise<A>(
     config: &Config<A>,
     service: decider::Service,
     partition: u32,
-    log: &Arc<dyn EventLog>,
     policy: Option<Arc<Policy>>,
-    state_digest: watch::Receiver<Option<StateDigest>>,
+    sources: Sources,
 ) -> anyhow::Result<Started> {
     let options = &config.transparency;
     let directory = notary::tree_directory(&config.service.data_dir, service, partition);
@@ -33,13 +40,14 @@ pub(super) async fn notarise<A>(
         service,
         partition,
         directory,
-        log: Arc::clone(log),
+        log: sources.log,
+        relayed: sources.relayed,
         key,
         policy,
         interval: Duration::from_millis(options.checkpoint_interval_ms),
         witness_timeout: Duration::from_millis(options.witness_timeout_ms),
         check_at_start_records_max: options.check_at_start_records_max,
-        state_digest,
+        state_digest: sources.state_digest,
     };
     let started = tokio::task::spawn_blocking(move || notary::start(notary)).await?;
     Ok(started?)

@@ -142,6 +142,7 @@ pub fn start(options: Options) -> Result<Started, NotaryError> {
         witnesses,
         published: sender,
         proofs: proofs.clone(),
+        relayed: options.relayed,
         state_digest: options.state_digest,
         interval: options.interval,
         sign_anew,

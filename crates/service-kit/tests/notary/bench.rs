@@ -50,6 +50,8 @@ pub struct Bench {
     pub key: SecretKey,
     pub policy: Option<Arc<Policy>>,
     pub check_at_start_records_max: u64,
+    /// How far the stream is; all of the log unless a test says less.
+    pub relayed: watch::Sender<u64>,
     pub state_digest: watch::Sender<Option<StateDigest>>,
 }
 
@@ -60,6 +62,7 @@ impl Bench {
             key: log_key(1),
             policy: None,
             check_at_start_records_max: 1_000_000,
+            relayed: watch::Sender::new(u64::MAX),
             state_digest: watch::Sender::new(None),
         }
     }
@@ -83,6 +86,7 @@ impl Bench {
             interval: Duration::from_millis(2),
             witness_timeout: Duration::from_secs(10),
             check_at_start_records_max: self.check_at_start_records_max,
+            relayed: self.relayed.subscribe(),
             state_digest: self.state_digest.subscribe(),
         })
     }

@@ -116,6 +116,17 @@ async fn tiles_and_entries_rebuild_the_root() {
 }
 
 #[tokio::test]
+async fn nothing_is_signed_that_the_stream_does_not_hold() {
+    let bench = Bench::new();
+    bench.relayed.send_replace(3);
+    let running = bench.run(&log_of(records(7)));
+    assert_eq!(running.covering(1).await.claimed_head().size, 3);
+    bench.relayed.send_replace(7);
+    assert_eq!(running.covering(7).await.claimed_head().size, 7);
+    running.end().await;
+}
+
+#[tokio::test]
 async fn a_state_digest_goes_into_the_checkpoints_that_cover_it() {
     let bench = Bench::new();
     let digest = StateDigest {

@@ -13,6 +13,7 @@ use service_kit::{
     history::{Notes, OwnersNote, Seen, SeenFile},
     http::Readiness,
     partition::{Durability, Limits, Partition, machine::Machine},
+    proof_service::ProofDesk,
     reactor::{ReactorError, SourceOptions, follow},
     reconcile::reconcile,
 };
@@ -87,6 +88,7 @@ async fn serve(log: &Arc<MemoryLog>) -> String {
     let hosted = BTreeMap::from([(0, partition)]);
     let logs = Logs {
         partitions: Partitions::new(hosted, 1, None, |_| tonic::Code::FailedPrecondition),
+        desk: ProofDesk::new(decider::Service::Order, BTreeMap::new(), limits.query_wait),
         stop: CancellationToken::new(),
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
