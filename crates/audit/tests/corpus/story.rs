@@ -55,6 +55,7 @@ pub fn day() -> Town {
         second_round(&mut town, &run);
     }
     tell(&mut town, &hard);
+    erase(&mut town, 3);
     close(&mut town);
     town
 }
@@ -351,7 +352,7 @@ fn orders_of(town: &Town, run_id: &str) -> Vec<String> {
     let area = decider::Area::new(crate::town::AREA).expect("nine digits");
     let run = town.logistics.state().run(&area, run_id).expect("planned");
     let stops = run.stops.iter();
-    stops.map(|stop| stop.stop.order_id.clone()).collect()
+    stops.map(|stop| String::from(&stop.order_id)).collect()
 }
 
 fn start(town: &mut Town, run_id: &str) -> Vec<String> {
@@ -514,6 +515,20 @@ fn answer(town: &mut Town, hard: &str) {
         note: Note::parse("taken in").expect("short"),
     };
     town.ask::<Notifications>(cadre(), visit);
+}
+
+/// Contact and key are forgotten; the records stay.
+fn erase(town: &mut Town, n: u32) {
+    let asked = order::Command::EraseHousehold {
+        household_id: household(n).into(),
+        reason: "RESIDENT_REQUEST".into(),
+        force: true,
+    };
+    town.ask::<Orders>(operator(), asked);
+    let destroyed = order::Command::RecordKeyDestroyed {
+        household_id: household(n).into(),
+    };
+    town.ask::<Orders>(Actor::system("order"), destroyed);
 }
 
 fn close(town: &mut Town) {
