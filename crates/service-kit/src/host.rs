@@ -1,6 +1,12 @@
 //! Puts a service together: logs, streams, writers, relays, reactors, gRPC.
 
-use std::{collections::BTreeMap, convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -340,7 +346,9 @@ where
     let (keys, digest_key) = match masters {
         None => (None, None),
         Some(masters) => {
-            let (keys, digest_key) = open_keys(bus, masters, recorded, supervisor).await?;
+            let folder = config.service.data_dir.join(D::SERVICE.name());
+            let copy = folder.join("request-digest.key");
+            let (keys, digest_key) = open_keys(bus, masters, &copy, recorded, supervisor).await?;
             (Some(keys), Some(digest_key))
         }
     };
@@ -356,6 +364,7 @@ where
 async fn open_keys(
     bus: &Bus,
     masters: MasterKeys,
+    copy: &Path,
     recorded: bool,
     supervisor: &mut Supervisor,
 ) -> anyhow::Result<(KeyRing, [u8; 32])> {
@@ -363,11 +372,11 @@ async fn open_keys(
     if opened.is_new && recorded {
         tracing::error!(
             "the bucket of data keys is new, but the log is not: the contacts recorded so far \
-             cannot be read any more, and repeated requests are not recognised. Stop, and restore \
-             NATS's store from a copy, if there is one"
+             cannot be read any more. Stop, and restore NATS's store from a copy, if there is one"
         );
     }
     let keys = opened.keys;
+    let digest_key = keys.own_digest_key(copy, opened.digest_key).await?;
     let sweeping = keys.clone().keep_sweeping();
     supervisor.spawn_dropped("key sweep", Stage::Relaying, async move {
         match sweeping.await? {}
@@ -378,7 +387,7 @@ async fn open_keys(
             match finishing.await? {}
         });
     }
-    Ok((keys, opened.digest_key))
+    Ok((keys, digest_key))
 }
 
 /// Folder of a partition's log.

@@ -182,6 +182,8 @@ pub struct Notary {
     proofs: Proofs,
     relayed: watch::Receiver<u64>,
     state_digest: watch::Receiver<Option<StateDigest>>,
+    /// Position of the state that was signed last.
+    signed_state: u64,
     interval: Duration,
     /// The last checkpoint is signed by a key that counts no more.
     sign_anew: bool,
@@ -246,7 +248,11 @@ impl Notary {
         self.catch_up()?;
         let head = self.tree.head();
         let signed = self.signer.last().unwrap_or(TreeHead::EMPTY);
-        if head.size == signed.size && !self.sign_anew {
+        let digest = self.state_digest.borrow().clone();
+        let digest = digest.filter(|digest| digest.position <= head.size);
+        // Where nothing more is recorded, the last state is signed all the same.
+        let told = digest.as_ref().map_or(0, |digest| digest.position);
+        if head.size == signed.size && told <= self.signed_state && !self.sign_anew {
             return Ok(());
         }
         let proof = match self.prover.advance(head) {
@@ -256,13 +262,7 @@ impl Notary {
             }
             proof => proof?,
         };
-        let extensions: Vec<String> = self
-            .state_digest
-            .borrow()
-            .iter()
-            .filter(|digest| digest.position <= head.size)
-            .map(StateDigest::to_string)
-            .collect();
+        let extensions: Vec<String> = digest.iter().map(StateDigest::to_string).collect();
         let checkpoint = self.signer.sign(head, &extensions, &proof)?;
         if self.policy.is_some() {
             // Before a witness sees it: what they remember must not be
@@ -271,6 +271,7 @@ impl Notary {
         }
         self.waiting = Some(checkpoint);
         self.sign_anew = false;
+        self.signed_state = told;
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod aead;
 mod cache;
 mod error;
 mod master;
+mod own_copy;
 mod rotation;
 #[cfg(test)]
 mod tests;

@@ -94,12 +94,20 @@ impl Proofs {
     /// Waits until a checkpoint covers so many records; none when the notary
     /// ended.
     pub async fn covering(&self, min_size: u64) -> Option<Arc<Checkpoint>> {
+        self.first(|checkpoint| checkpoint.claimed_head().size >= min_size)
+            .await
+    }
+
+    /// The first checkpoint from now on that fits; none where the notary has
+    /// ended.
+    pub async fn first(&self, fits: impl Fn(&Checkpoint) -> bool) -> Option<Arc<Checkpoint>> {
         let mut published = self.0.published.clone();
-        let covers = |checkpoint: &Option<Arc<Checkpoint>>| {
-            let checkpoint = checkpoint.as_ref();
-            checkpoint.is_some_and(|checkpoint| checkpoint.claimed_head().size >= min_size)
+        let fits = |checkpoint: &Option<Arc<Checkpoint>>| {
+            checkpoint
+                .as_ref()
+                .is_some_and(|checkpoint| fits(checkpoint))
         };
-        published.wait_for(covers).await.ok()?.clone()
+        published.wait_for(fits).await.ok()?.clone()
     }
 
     /// Proof that the record at a position (from 1) is in the tree of

@@ -11,7 +11,7 @@ use decider::Service;
 use tokio::sync::watch;
 use transparency::{
     Checkpoint, CheckpointError, CheckpointSigner, LogKeys, Origin, Policy, Prover, PublicKey,
-    TreeHead, Validity,
+    StateDigest, TreeHead, Validity,
 };
 
 use super::{
@@ -47,6 +47,14 @@ pub fn policy(path: &Path) -> Result<Option<Arc<Policy>>, NotaryError> {
             source,
         }),
     }
+}
+
+/// Position of the state that a checkpoint tells the digest of.
+fn last_state(checkpoint: Option<&Checkpoint>) -> u64 {
+    let mut lines = checkpoint.into_iter().flat_map(Checkpoint::extensions);
+    lines
+        .find_map(|line| line.parse::<StateDigest>().ok())
+        .map_or(0, |state| state.position)
 }
 
 /// A notary that is ready to run, and what it serves.
@@ -128,6 +136,7 @@ pub fn start(options: Options) -> Result<Started, NotaryError> {
         Arc::clone(&tiles),
         receiver,
     );
+    let signed_state = last_state(waiting.as_ref().or(sender.borrow().as_deref()));
     let notary = Notary {
         origin,
         labels,
@@ -144,6 +153,7 @@ pub fn start(options: Options) -> Result<Started, NotaryError> {
         proofs: proofs.clone(),
         relayed: options.relayed,
         state_digest: options.state_digest,
+        signed_state,
         interval: options.interval,
         sign_anew,
         behind_since: None,

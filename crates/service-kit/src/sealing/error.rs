@@ -17,6 +17,15 @@ pub enum SealingError {
     #[error("the master key {0} must be 64 hexadecimal digits")]
     MasterKeyMalformed(String),
     #[error(
+        "the key for request digests in {path} cannot be used: restore the file from a copy. \
+         Without it repeated requests are not recognised; if it is lost for good, remove it"
+    )]
+    DigestKeyFile {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(
         "no master key is given: name its file in sealing.master_key_file, or put it into the \
          environment variable BAOGONG_SEALING__MASTER_KEY"
     )]

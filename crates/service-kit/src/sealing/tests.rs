@@ -340,3 +340,31 @@ async fn two_services_that_start_together_on_a_new_bucket_agree() {
     let derived = masters.current.derive(DIGEST);
     assert_ne!(all[0].digest_key, derived, "a new suite has one of its own");
 }
+
+#[tokio::test]
+async fn a_service_keeps_its_digest_key_when_the_bucket_is_lost() {
+    let site = Site::start();
+    let copy = site.directory.path().join("request-digest.key");
+    let first = site.open(&["a"]).await.expect("opened");
+    let own = first.keys.own_digest_key(&copy, first.digest_key).await;
+    assert_eq!(own.expect("made"), first.digest_key);
+
+    // Another suite's bucket stands for one that was made anew.
+    let other = Site::start();
+    let masters = |names: &[&str]| site.masters(names);
+    let opened = KeyRing::open(&other.bus().await, masters(&["a"])).await;
+    let anew = opened.expect("opened");
+    assert_ne!(anew.digest_key, first.digest_key);
+    let own = anew.keys.own_digest_key(&copy, anew.digest_key).await;
+    assert_eq!(own.expect("kept"), first.digest_key);
+
+    let third = Site::start();
+    let opened = KeyRing::open(&third.bus().await, masters(&["b"])).await;
+    let stranger = opened.expect("opened");
+    let own = stranger.keys.own_digest_key(&copy, stranger.digest_key);
+    let refused = own.await.expect_err("another master key");
+    assert!(matches!(refused, SealingError::WrongMasterKey { .. }));
+    std::fs::write(&copy, b"erased").expect("written");
+    let own = anew.keys.own_digest_key(&copy, anew.digest_key).await;
+    assert!(matches!(own, Err(SealingError::DigestKeyFile { .. })));
+}

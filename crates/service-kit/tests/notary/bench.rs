@@ -132,6 +132,14 @@ impl Running {
         (*checkpoint).clone()
     }
 
+    /// The first checkpoint with this extension line.
+    pub async fn telling(&self, line: &str) -> Checkpoint {
+        let tells = |checkpoint: &Checkpoint| checkpoint.extensions().any(|told| told == line);
+        let telling = tokio::time::timeout(PATIENCE, self.proofs.first(tells));
+        let checkpoint = telling.await.expect("in time").expect("no end");
+        (*checkpoint).clone()
+    }
+
     pub async fn head(&self, size: u64) -> TreeHead {
         let checkpoint = self.covering(size).await;
         checkpoint.verify(&keys()).expect("signed")

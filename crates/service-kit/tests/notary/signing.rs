@@ -141,5 +141,17 @@ async fn a_state_digest_goes_into_the_checkpoints_that_cover_it() {
     let checkpoint = running.covering(8).await;
     let lines: Vec<_> = checkpoint.extensions().collect();
     assert_eq!(lines, [digest.to_string()]);
+
+    // Nothing more is recorded, and a newer state of the same is known.
+    running.append([record(9)]);
+    running.covering(9).await;
+    let newer = StateDigest {
+        position: 9,
+        digest: [8; 32],
+        ..digest
+    };
+    bench.state_digest.send_replace(Some(newer.clone()));
+    let checkpoint = running.telling(&newer.to_string()).await;
+    assert_eq!(checkpoint.claimed_head().size, 9);
     running.end().await;
 }
