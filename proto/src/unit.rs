@@ -52,10 +52,7 @@ impl Units {
                 torso: std::mem::take(&mut self.open),
             });
         }
-        // All records of a command have its cause.
-        let follows =
-            |last: &Raw| record.unit_remaining == missing - 1 && record.cause == last.cause;
-        if missing > 0 && !self.open.last().is_some_and(follows) {
+        if missing > 0 && !self.goes_on_with(&record) {
             return Err(UnitBroken {
                 position: record.position,
                 missing,
@@ -68,6 +65,20 @@ impl Units {
         } else {
             Ok(Taken::Open)
         }
+    }
+
+    /// Whether the record is the next of the unit that is open. All records of
+    /// a command have its cause.
+    fn goes_on_with(&self, record: &Raw) -> bool {
+        let last = self.open.last();
+        last.is_some_and(|last| {
+            last.unit_remaining == record.unit_remaining + 1 && last.cause == record.cause
+        })
+    }
+
+    /// Gives up the unit that is open, if any: its records are no command.
+    pub fn give_up(&mut self) -> Vec<Raw> {
+        std::mem::take(&mut self.open)
     }
 
     /// Records of a unit that is not whole yet.

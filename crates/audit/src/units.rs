@@ -43,14 +43,6 @@ impl Standing {
                 if let Some(why) = records.first().and_then(|note| misplaced(note, before)) {
                     standing.broken.push((records[0].position, why));
                 }
-                if let Some(pair) = records
-                    .windows(2)
-                    .find(|pair| pair[0].cause != pair[1].cause)
-                {
-                    let why = "it is of another command than the record before it, of which more \
-                               records were to follow";
-                    standing.broken.push((pair[1].position, why.to_owned()));
-                }
             }
             Step::Void(torso) => {
                 standing.voided += 1;
@@ -158,24 +150,27 @@ fn walk_with(entries: &[Entry], copy: impl Fn(&Raw) -> Raw, mut step: impl FnMut
 }
 
 fn take(units: &mut Units, raw: Raw, step: &mut impl FnMut(Step)) {
-    let missing = units.open().last().map_or(0, |last| last.unit_remaining);
-    if missing > 0 && !is_note(&raw) && raw.unit_remaining != missing - 1 {
+    let again = (!units.open().is_empty()).then(|| raw.clone());
+    let taken = units.take(raw).or_else(|broken| {
+        let Some(raw) = again else { return Err(broken) };
         let why = format!(
-            "{missing} more records of the command before it were to follow, and nothing says that \
-             it is void"
+            "{} more records of the command before it were to follow, and nothing says that it is \
+             void",
+            broken.missing
         );
         if let Some(broken) = given_up(units, raw.position, &why) {
             step(broken);
         }
-    }
-    match units.take(raw) {
+        units.take(raw)
+    });
+    match taken {
         Ok(Taken::Open) => {}
         Ok(Taken::Whole(records)) => step(Step::Whole(records)),
         Ok(Taken::Void { note, torso }) => {
             step(Step::Void(torso));
             step(Step::Whole(vec![*note]));
         }
-        // Only what goes on from an open unit can break it.
+        // There is no unit open any more that it could break.
         Err(error) => step(Step::Broken {
             torso: Vec::new(),
             at: error.position,
@@ -185,7 +180,7 @@ fn take(units: &mut Units, raw: Raw, step: &mut impl FnMut(Step)) {
 }
 
 fn given_up(units: &mut Units, at: Position, why: &str) -> Option<Step> {
-    let torso = std::mem::take(units).open().to_vec();
+    let torso = units.give_up();
     let why = why.to_owned();
     (!torso.is_empty()).then_some(Step::Broken { torso, at, why })
 }
