@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use decider::{Actor, Area, Position};
+use decider::Position;
 use prost::{Message, Name};
 use proto::{
     log::v1::UnitVoided,
-    record::{Encoded, Raw},
+    record::Raw,
     unit::{Taken, Units},
 };
 
@@ -37,7 +37,7 @@ impl Standing {
         let mut standing = Self::default();
         // What the next note has to name.
         let mut torso_before: Option<(Position, Position)> = None;
-        walk_with(entries, envelope, |step| match step {
+        walk(entries, |step| match step {
             Step::Whole(records) => {
                 let before = torso_before.take();
                 if let Some(why) = records.first().and_then(|note| misplaced(note, before)) {
@@ -90,32 +90,6 @@ pub(crate) enum Step {
     Open(Vec<Raw>),
 }
 
-/// A record without its event, save that of a note: enough to tell units apart.
-fn envelope(raw: &Raw) -> Raw {
-    Raw {
-        position: raw.position,
-        event_id: String::new(),
-        stream: raw.stream.clone(),
-        revision: raw.revision,
-        area: Area::default(),
-        occurred: raw.occurred,
-        recorded: raw.recorded,
-        actor: Actor::system(""),
-        cause: raw.cause.clone(),
-        correlation_id: String::new(),
-        traceparent: String::new(),
-        unit_remaining: raw.unit_remaining,
-        event: Encoded {
-            type_name: raw.event.type_name.clone(),
-            data: if is_note(raw) {
-                raw.event.data.clone()
-            } else {
-                Vec::new()
-            },
-        },
-    }
-}
-
 fn is_note(raw: &Raw) -> bool {
     raw.event.type_name == UnitVoided::full_name()
 }
@@ -137,20 +111,16 @@ fn misplaced(note: &Raw, torso: Option<(Position, Position)>) -> Option<String> 
 }
 
 /// Unit by unit. A record that cannot be read ends the unit before it.
-pub(crate) fn walk(entries: &[Entry], step: impl FnMut(Step)) {
-    walk_with(entries, Raw::clone, step);
-}
-
-fn walk_with(entries: &[Entry], copy: impl Fn(&Raw) -> Raw, mut step: impl FnMut(Step)) {
+pub(crate) fn walk(entries: &[Entry], mut step: impl FnMut(Step)) {
     let mut units = Units::default();
     for entry in entries {
-        let Ok(raw) = &entry.record else {
+        let Ok(raw) = entry.record() else {
             if let Some(broken) = given_up(&mut units, entry.position, "it cannot be read") {
                 step(broken);
             }
             continue;
         };
-        take(&mut units, copy(raw), &mut step);
+        take(&mut units, raw, &mut step);
     }
     if !units.open().is_empty() {
         step(Step::Open(units.open().to_vec()));
@@ -159,7 +129,8 @@ fn walk_with(entries: &[Entry], copy: impl Fn(&Raw) -> Raw, mut step: impl FnMut
 
 fn take(units: &mut Units, raw: Raw, step: &mut impl FnMut(Step)) {
     let missing = units.open().last().map_or(0, |last| last.unit_remaining);
-    if missing > 0 && !is_note(&raw) && raw.unit_remaining != missing - 1 {
+    let follows = |last: &Raw| raw.unit_remaining == missing - 1 && raw.cause == last.cause;
+    if missing > 0 && !is_note(&raw) && !units.open().last().is_some_and(follows) {
         let why = format!(
             "{missing} more records of the command before it were to follow, and nothing says that \
              it is void"

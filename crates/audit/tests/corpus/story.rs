@@ -351,7 +351,7 @@ fn orders_of(town: &Town, run_id: &str) -> Vec<String> {
     let area = decider::Area::new(crate::town::AREA).expect("nine digits");
     let run = town.logistics.state().run(&area, run_id).expect("planned");
     let stops = run.stops.iter();
-    stops.map(|stop| stop.stop.order_id.clone()).collect()
+    stops.map(|stop| stop.order_id.to_string()).collect()
 }
 
 fn start(town: &mut Town, run_id: &str) -> Vec<String> {

@@ -83,20 +83,8 @@ async fn damage_is_reported_with_its_position() {
             log.append(vec![Unit(vec![bytes])]).expect("appended");
         }
     }
-    let file = path.join("db");
-    let mut content = std::fs::read(&file).expect("read");
-    let wanted = b"static management";
-    let places: Vec<usize> = content
-        .windows(wanted.len())
-        .enumerate()
-        .filter(|(_, part)| part == wanted)
-        .map(|(at, _)| at)
-        .collect();
-    assert!(!places.is_empty(), "the first record stands in the file");
-    for at in places {
-        content[at] ^= 1;
-    }
-    std::fs::write(&file, content).expect("written");
+    let changed = change_everywhere(&path, b"static management");
+    assert!(changed > 0, "the first record stands in the files");
     match load(&Source::logs(directory.path())).await {
         Ok(history) => {
             let report = verify(&history);
@@ -113,6 +101,30 @@ async fn damage_is_reported_with_its_position() {
         }
         Err(error) => panic!("the damage is part of the history: {error:?}"),
     }
+}
+
+/// In the database and in the journal, which would mend it.
+fn change_everywhere(folder: &Path, wanted: &[u8]) -> usize {
+    let mut changed = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            changed += change_everywhere(&path, wanted);
+            continue;
+        }
+        let mut content = std::fs::read(&path).expect("read");
+        let windows = content.windows(wanted.len()).enumerate();
+        let places: Vec<usize> = windows
+            .filter(|(_, part)| *part == wanted)
+            .map(|(at, _)| at)
+            .collect();
+        for at in &places {
+            content[*at] ^= 1;
+        }
+        changed += places.len();
+        std::fs::write(&path, content).expect("written");
+    }
+    changed
 }
 
 /// A copy of which the end was lost: what is there is shown, with the place
