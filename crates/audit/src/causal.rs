@@ -2,53 +2,89 @@
 //! what it caused. Each log's own order is kept; where both may come next the
 //! earlier one does, then the service that comes first in the suite.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use decider::{Cause, Position, Source, Timestamp};
 
-use crate::history::{History, LogName};
+use crate::history::{Entry, History, LogName};
 
-#[derive(Debug, Default)]
-pub(crate) struct Causal {
-    /// Number of each record in the common order.
-    pub rank: HashMap<Source, usize>,
-    /// Records that wait for one another in a circle: the first of each.
-    pub circular: Vec<Source>,
+/// Number in the common order, of those records that are asked for.
+pub(crate) fn rank(
+    history: &History,
+    wanted: impl Iterator<Item = Source>,
+) -> HashMap<Source, usize> {
+    let wanted: HashSet<Source> = wanted.collect();
+    let mut ranks = HashMap::with_capacity(wanted.len());
+    let mut number = 0;
+    walk(history, |at, _| {
+        if wanted.contains(&at) {
+            ranks.entry(at).or_insert(number);
+        }
+        number += 1;
+    });
+    ranks
 }
 
-pub(crate) fn order(history: &History) -> Causal {
-    let mut causal = Causal::default();
-    let mut heads: BTreeMap<LogName, usize> = history.logs.keys().map(|n| (*n, 0)).collect();
+/// Records that wait for one another in a circle: the first of each.
+pub(crate) fn circular(history: &History) -> Vec<Source> {
+    let mut circular = Vec::new();
+    walk(history, |at, waits| {
+        if waits {
+            circular.push(at);
+        }
+    });
+    circular
+}
+
+/// The next record of a log.
+struct Head {
+    number: usize,
+    position: Position,
+    recorded: Timestamp,
+    cause: Option<Source>,
+}
+
+impl Head {
+    fn of(entries: &[Entry], number: usize) -> Option<Self> {
+        let entry = entries.get(number)?;
+        let raw = entry.record().ok();
+        Some(Self {
+            number,
+            position: entry.position,
+            recorded: raw.as_ref().map(|raw| raw.recorded).unwrap_or_default(),
+            cause: match raw.map(|raw| raw.cause) {
+                Some(Cause::Source(cause)) => Some(cause),
+                _ => None,
+            },
+        })
+    }
+}
+
+/// In the common order; says of each record whether its cause has not come yet.
+fn walk(history: &History, mut visit: impl FnMut(Source, bool)) {
+    let mut heads: BTreeMap<LogName, Head> = BTreeMap::new();
+    for (name, log) in &history.logs {
+        heads.extend(Head::of(&log.entries, 0).map(|head| (*name, head)));
+    }
     let mut reached = BTreeMap::<LogName, Position>::new();
     loop {
-        let mut next: Option<(bool, Timestamp, LogName)> = None;
-        for (name, at) in &heads {
-            let Some(entry) = history.logs[name].entries.get(*at) else {
-                continue;
-            };
-            let raw = entry.record.as_ref().ok();
-            let waits = match raw.map(|raw| &raw.cause) {
-                Some(Cause::Source(cause)) => waits(history, &reached, cause),
-                _ => false,
-            };
-            let candidate = (waits, raw.map(|r| r.recorded).unwrap_or_default(), *name);
-            if next.is_none_or(|next| candidate < next) {
-                next = Some(candidate);
-            }
-        }
-        let Some((waits, _, name)) = next else {
-            return causal;
+        let next = heads.iter().map(|(name, head)| {
+            let waits = head
+                .cause
+                .is_some_and(|cause| waits(history, &reached, &cause));
+            (waits, head.recorded, *name)
+        });
+        let Some((waits, _, name)) = next.min() else {
+            return;
         };
-        let at = heads.entry(name).or_default();
-        let source = name.at(history.logs[&name].entries[*at].position);
-        *at += 1;
-        if waits {
-            causal.circular.push(source);
-        }
+        let Some(head) = heads.remove(&name) else {
+            return;
+        };
+        visit(name.at(head.position), waits);
         let reached = reached.entry(name).or_default();
-        *reached = (*reached).max(source.position);
-        let rank = causal.rank.len();
-        causal.rank.entry(source).or_insert(rank);
+        *reached = (*reached).max(head.position);
+        let next = Head::of(&history.logs[&name].entries, head.number + 1);
+        heads.extend(next.map(|head| (name, head)));
     }
 }
 

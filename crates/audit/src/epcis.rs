@@ -145,7 +145,8 @@ impl EpcisDocument {
 pub fn export(history: &History, options: &EpcisOptions) -> Result<EpcisDocument, EpcisError> {
     let facts = facts::read(history)?;
     let deliveries = delivery::Deliveries::of(&facts);
-    let mut rows = rows::of(&facts, &deliveries, &causal::order(history), options);
+    let rank = causal::rank(history, facts.keys().copied());
+    let mut rows = rows::of(&facts, &deliveries, &rank, options);
     match &options.selection {
         Selection::All => {}
         Selection::Order(order_id) => {

@@ -18,15 +18,16 @@ use crate::{
 
 /// An event where it stands.
 #[derive(Debug)]
-pub(crate) struct Fact<'h> {
+pub(crate) struct Fact {
     pub at: Source,
-    pub record: &'h Raw,
+    /// Without the event's bytes.
+    pub record: Raw,
     pub event: AnyEvent,
 }
 
 #[derive(Debug)]
-pub(crate) struct Facts<'h> {
-    all: Vec<Fact<'h>>,
+pub(crate) struct Facts {
+    all: Vec<Fact>,
     by_source: HashMap<Source, usize>,
     /// How far a log has taken in another service's.
     cursors: BTreeMap<(LogName, Service), Position>,
@@ -37,7 +38,7 @@ pub(crate) struct Facts<'h> {
 /// The facts of one service, with the event itself.
 macro_rules! of_service {
     ($name:ident, $variant:ident, $event:ty) => {
-        pub(crate) fn $name(&self) -> impl Iterator<Item = (&Fact<'h>, &$event)> {
+        pub(crate) fn $name(&self) -> impl Iterator<Item = (&Fact, &$event)> {
             self.all.iter().filter_map(|fact| match &fact.event {
                 AnyEvent::$variant(event) => Some((fact, event)),
                 _ => None,
@@ -46,10 +47,10 @@ macro_rules! of_service {
     };
 }
 
-impl<'h> Facts<'h> {
+impl Facts {
     /// Log after log, each in order. What cannot be decoded is left out:
     /// `verify` reports it; so is what is void, which tells of nothing.
-    pub(crate) fn new(history: &'h History) -> Self {
+    pub(crate) fn new(history: &History) -> Self {
         let mut facts = Self {
             all: Vec::new(),
             by_source: HashMap::new(),
@@ -66,7 +67,7 @@ impl<'h> Facts<'h> {
                     let cursor = facts.cursors.entry((*name, source.service)).or_default();
                     *cursor = (*cursor).max(source.position);
                 }
-                if let Ok(record) = &entry.record {
+                if let Ok(record) = entry.record() {
                     facts.take(name.at(entry.position), record);
                 }
             }
@@ -74,7 +75,7 @@ impl<'h> Facts<'h> {
         facts
     }
 
-    fn take(&mut self, at: Source, record: &'h Raw) {
+    fn take(&mut self, at: Source, mut record: Raw) {
         let (name, data) = (&record.event.type_name, &record.event.data);
         let Ok(event) = AnyEvent::decode(at.service, name, data) else {
             return;
@@ -86,6 +87,7 @@ impl<'h> Facts<'h> {
             let reason = format!("{}: {}", note.reason, note.message);
             self.refusals.insert((at.service, source), (at, reason));
         }
+        record.event.data = Vec::new();
         self.by_source.entry(at).or_insert(self.all.len());
         self.all.push(Fact { at, record, event });
     }
@@ -96,7 +98,7 @@ impl<'h> Facts<'h> {
     of_service!(notification, Notification, NotificationEvent);
 
     /// The other service's event that this one is a reaction to.
-    pub(crate) fn cause(&self, fact: &Fact<'_>) -> Option<&Fact<'h>> {
+    pub(crate) fn cause(&self, fact: &Fact) -> Option<&Fact> {
         match &fact.record.cause {
             Cause::Source(source) => self.by_source.get(source).map(|n| &self.all[*n]),
             _ => None,

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use decider::{Domain, Position, Violation};
-use proto::record;
+use proto::record::{self, Raw};
 
 use crate::{
     history::{Entry, Log, RUNTIME_PREFIX},
@@ -37,49 +37,81 @@ pub(crate) fn fold_with<D: Domain>(log: &Log, after: impl FnMut(Position, &D::St
     fold_entries(&log.entries, after)
 }
 
+/// A replay under way.
+pub(crate) struct Folding<D: Domain> {
+    pub state: D::State,
+    pub panic: Option<Panicked>,
+}
+
+impl<D: Domain> Default for Folding<D> {
+    fn default() -> Self {
+        Self {
+            state: D::State::default(),
+            panic: None,
+        }
+    }
+}
+
+impl<D: Domain> Folding<D> {
+    /// Takes a record that counts; says whether the state is the one after it.
+    pub(crate) fn take(&mut self, raw: Raw) -> bool {
+        if self.panic.is_some() {
+            return false;
+        }
+        let position = raw.position;
+        if raw.event.type_name.starts_with(RUNTIME_PREFIX) {
+            return true;
+        }
+        let Ok(record) = record::decode_event::<D::Event>(raw) else {
+            return false;
+        };
+        match guarded(|| D::evolve(&mut self.state, &record)) {
+            Ok(()) => true,
+            Err(message) => {
+                self.panic = Some(Panicked { position, message });
+                false
+            }
+        }
+    }
+
+    fn finish(self, end: Position) -> Folded<D> {
+        let mut folded = Folded {
+            state: self.state,
+            violations: Vec::new(),
+            panic: self.panic,
+        };
+        if folded.panic.is_some() {
+            return folded;
+        }
+        match guarded(|| D::violations(&folded.state)) {
+            Ok(violations) => folded.violations = violations,
+            Err(message) => {
+                folded.panic = Some(Panicked {
+                    position: end,
+                    message,
+                });
+            }
+        }
+        folded
+    }
+}
+
 /// As [`fold_with`], of the beginning of a log.
 pub(crate) fn fold_entries<D: Domain>(
     entries: &[Entry],
     mut after: impl FnMut(Position, &D::State),
 ) -> Folded<D> {
-    let mut folded = Folded {
-        state: D::State::default(),
-        violations: Vec::new(),
-        panic: None,
-    };
+    let mut folding = Folding::<D>::default();
     units::walk(entries, |step| {
         let Step::Whole(records) = step else { return };
         for raw in records {
-            if folded.panic.is_some() {
-                return;
-            }
             let position = raw.position;
-            if !raw.event.type_name.starts_with(RUNTIME_PREFIX) {
-                let Ok(record) = record::decode_event::<D::Event>(raw) else {
-                    continue;
-                };
-                let state = &mut folded.state;
-                if let Err(message) = guarded(|| D::evolve(state, &record)) {
-                    folded.panic = Some(Panicked { position, message });
-                    return;
-                }
+            if folding.take(raw) {
+                after(position, &folding.state);
             }
-            after(position, &folded.state);
         }
     });
-    if folded.panic.is_some() {
-        return folded;
-    }
-    match guarded(|| D::violations(&folded.state)) {
-        Ok(violations) => folded.violations = violations,
-        Err(message) => {
-            folded.panic = Some(Panicked {
-                position: entries.last().map_or(Position::ZERO, |e| e.position),
-                message,
-            });
-        }
-    }
-    folded
+    folding.finish(entries.last().map_or(Position::ZERO, |e| e.position))
 }
 
 /// The panic's message where there was one.
@@ -209,10 +241,10 @@ mod tests {
     fn a_panic_is_a_finding_at_its_record() {
         let order_id = "1".into();
         let ready = OrderReady { order_id }.into();
-        let report = crate::verify::one::<Toy>(
-            crate::LogName::new(Service::Order, 0),
-            &log(&[confirmed(), ready, confirmed()]),
-        );
+        let log = log(&[confirmed(), ready, confirmed()]);
+        let standing = crate::units::Standing::of(&log);
+        let name = crate::LogName::new(Service::Order, 0);
+        let report = crate::verify::one::<Toy>(name, &log, &standing);
         let finding = &report.findings[0];
         assert_eq!(finding.kind, crate::FindingKind::ReplayPanicked);
         assert_eq!(finding.position, Some(Position(2)));

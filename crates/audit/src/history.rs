@@ -1,5 +1,5 @@
-//! What was read: every log's records, decoded as far as they can be. Nothing
-//! here is judged; a record that is no record is kept as it is.
+//! What was read: every log's records, as bytes. Nothing here is judged; what is
+//! no record is kept as it is.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -86,27 +86,31 @@ impl FromStr for LogName {
 pub struct Entry {
     /// Where it stands: as the log says, or the record where only that is known.
     pub position: Position,
+    /// What is held of it; see [`Entry::record`].
     pub bytes: Bytes,
-    pub record: Result<Raw, RecordError>,
 }
 
 impl Entry {
     #[must_use]
-    pub fn new(position: Position, bytes: Bytes) -> Self {
-        let record = record::decode(&bytes);
-        Self {
-            position,
-            bytes,
-            record,
-        }
+    pub const fn new(position: Position, bytes: Bytes) -> Self {
+        Self { position, bytes }
+    }
+
+    /// Decoded anew each time: a log of millions of records fits into memory
+    /// once, not twice and a half.
+    ///
+    /// # Errors
+    /// The bytes are no record.
+    pub fn record(&self) -> Result<Raw, RecordError> {
+        record::decode(&self.bytes)
     }
 
     /// The record of another log that this one says it has taken in.
     pub(crate) fn source(&self) -> Option<Source> {
-        let raw = self.record.as_ref().ok()?;
+        let raw = self.record().ok()?;
         match &raw.cause {
             Cause::Source(source) => Some(*source),
-            _ => cursor(raw),
+            _ => cursor(&raw),
         }
     }
 }
@@ -142,7 +146,7 @@ impl Log {
     /// it cannot, it stands behind the one before.
     pub fn push(&mut self, bytes: Bytes) {
         let mut entry = Entry::new(self.next_position(), bytes);
-        if let Ok(raw) = &entry.record {
+        if let Ok(raw) = entry.record() {
             entry.position = raw.position;
         }
         self.entries.push(entry);

@@ -19,6 +19,7 @@ mod causal;
 mod check;
 mod cli;
 mod digest;
+mod entity;
 pub mod epcis;
 mod error;
 mod event_json;
@@ -52,6 +53,7 @@ pub use cli::{
     ScanArgs, SourceArgs, StateArgs, TimelineArgs, Verdict, VerifyArgs,
 };
 pub use digest::{StateComparison, StateDigests, ThisVersion};
+pub use entity::{folds_alone, state_of};
 pub use epcis::command::EpcisArgs;
 pub use error::AuditError;
 pub use event_json::Part;

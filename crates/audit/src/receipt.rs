@@ -100,11 +100,8 @@ fn proven_ones(proven: &[Proven]) -> CheckedReceipt {
         match placed {
             Ok((name, raw)) => {
                 let log = history.logs.entry(name).or_default();
-                log.entries.push(Entry {
-                    position: raw.position,
-                    bytes: one.record.clone().into(),
-                    record: Ok(raw),
-                });
+                let bytes = one.record.clone().into();
+                log.entries.push(Entry::new(raw.position, bytes));
             }
             Err(why) => failures.push(FailedRecord {
                 record: number,
@@ -192,13 +189,13 @@ fn checkpoints(proven: &[Proven]) -> Vec<CheckedCheckpoint> {
 }
 
 fn lines(history: &History) -> Vec<Line> {
-    let rank = causal::order(history).rank;
-    let mut records: Vec<(Source, &Raw)> = history
+    let mut records: Vec<(Source, Raw)> = history
         .logs
         .iter()
         .flat_map(|(name, log)| log.entries.iter().map(|entry| (*name, entry)))
-        .filter_map(|(name, entry)| Some((name.at(entry.position), entry.record.as_ref().ok()?)))
+        .filter_map(|(name, entry)| Some((name.at(entry.position), entry.record().ok()?)))
         .collect();
+    let rank = causal::rank(history, records.iter().map(|(at, _)| *at));
     records.sort_by_key(|(at, _)| rank.get(at).copied());
     let mut depths = BTreeMap::<Source, usize>::new();
     records
@@ -209,7 +206,7 @@ fn lines(history: &History) -> Vec<Line> {
                 _ => 0,
             };
             depths.insert(at, depth);
-            replay::line(at, raw, "", depth, false)
+            replay::line(at, &raw, "", depth, false)
         })
         .collect()
 }

@@ -137,7 +137,7 @@ pub fn reconcile(history: &History, streams: Option<&Streams>) -> ReconcileRepor
 fn checked(
     invariant: Invariant,
     history: &History,
-    facts: &Facts<'_>,
+    facts: &Facts,
     states: &States,
     verified: &VerifyReport,
     streams: Option<&Streams>,

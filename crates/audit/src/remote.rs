@@ -2,17 +2,20 @@
 //! proofs, over gRPC. Nothing that comes from there is believed here; whoever
 //! asks checks it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use decider::{Cause, Position, Service};
+use decider::{Cause, Position, Service, StreamId};
 use proto::{
     admin::v1::{GetStatusRequest, admin_service_client::AdminServiceClient},
     log::v1::{
         GetCheckpointRequest, GetConsistencyProofRequest, GetInclusionProofRequest, ReadRequest,
-        log_service_client::LogServiceClient,
+        ReadStreamRequest, log_service_client::LogServiceClient,
     },
-    record,
+    record::{self, Raw},
 };
 use tokio::time::{Instant, sleep};
 use tonic::{
@@ -22,6 +25,7 @@ use tonic::{
 use transparency::{ConsistencyProof, Hash, InclusionProof};
 
 use crate::{
+    entity,
     error::AuditError,
     history::{Log, LogName},
     progress::Progress,
@@ -49,6 +53,23 @@ pub enum Published {
     Note(String),
     /// Nothing, and why.
     Nothing(String),
+}
+
+/// What a service's index knows of a stream.
+pub(crate) enum OneStream {
+    Found(StreamRecords),
+    Unknown,
+    /// It has no index, or cannot use it now.
+    NoIndex,
+}
+
+/// All records of a stream.
+pub(crate) struct StreamRecords {
+    /// Up to here the log was looked at.
+    pub end: Position,
+    pub records: Vec<Raw>,
+    /// Those whose command was declared void.
+    pub voided: BTreeSet<Position>,
 }
 
 /// Every partition of every service.
@@ -139,6 +160,68 @@ impl Remote {
             progress.reading(&what, log.entries.len() as u64);
         }
         Ok(())
+    }
+
+    /// All records of one stream.
+    pub async fn stream(&self, stream: &StreamId) -> Result<OneStream, AuditError> {
+        let request = ReadStreamRequest {
+            partition: self.name.partition,
+            stream: stream.to_string(),
+            ..ReadStreamRequest::default()
+        };
+        let mut parts = match self.client.clone().read_stream(request).await {
+            Ok(answer) => answer.into_inner(),
+            Err(status) => {
+                return match status.code() {
+                    Code::NotFound | Code::InvalidArgument => Ok(OneStream::Unknown),
+                    Code::Unimplemented | Code::FailedPrecondition | Code::Unavailable => {
+                        Ok(OneStream::NoIndex)
+                    }
+                    _ => Err(self.failed(status)),
+                };
+            }
+        };
+        let mut found = StreamRecords {
+            end: Position::ZERO,
+            records: Vec::new(),
+            voided: BTreeSet::new(),
+        };
+        while let Some(part) = parts.message().await.map_err(|s| self.failed(s))? {
+            found.end = Position(part.last_position);
+            found
+                .voided
+                .extend(part.voided_positions.into_iter().map(Position));
+            for bytes in part.records {
+                found.records.push(self.decoded(&bytes)?);
+            }
+        }
+        let whole = entity::continuous(stream, &found.records);
+        whole.map_err(|why| self.failed(Status::data_loss(why)))?;
+        Ok(OneStream::Found(found))
+    }
+
+    /// The record at a position.
+    pub async fn record(&self, position: Position) -> Result<Raw, AuditError> {
+        let request = ReadRequest {
+            partition: self.name.partition,
+            from_position: position.0,
+            follow: false,
+            limit: 1,
+        };
+        let answer = self.client.clone().read(request).await;
+        let mut parts = answer.map_err(|s| self.failed(s))?.into_inner();
+        let part = parts.message().await.map_err(|s| self.failed(s))?;
+        let records = part.into_iter().flat_map(|part| part.records);
+        let found = records.take(1).map(|bytes| self.decoded(&bytes)).next();
+        let found = found.transpose()?.filter(|raw| raw.position == position);
+        found.ok_or_else(|| {
+            let why = format!("it did not send the record at position {position}");
+            self.failed(Status::data_loss(why))
+        })
+    }
+
+    fn decoded(&self, bytes: &[u8]) -> Result<Raw, AuditError> {
+        record::decode(bytes).map_err(|error| self.failed(Status::data_loss(error.to_string())))
     }
 
     fn failed(&self, status: Status) -> AuditError {

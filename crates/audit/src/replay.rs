@@ -19,7 +19,7 @@ use crate::{
     error::AuditError,
     event_json::{self, Part},
     fold::fold_with,
-    history::{History, Log, LogName},
+    history::{Entry, History, Log, LogName},
     time,
 };
 
@@ -158,13 +158,13 @@ pub fn replay(history: &History, order_id: &str) -> Result<Replay, AuditError> {
             Service::Notification => tell.run::<Notifications>(log),
         }
     }
-    let rank = causal::order(history).rank;
+    let rank = causal::rank(history, selection.records.keys().copied());
     let mut chosen: Vec<(&Source, &bool)> = selection.records.iter().collect();
     chosen.sort_by_key(|(at, _)| rank.get(at).copied());
     let mut depths = BTreeMap::<Source, usize>::new();
     let mut lines = Vec::with_capacity(chosen.len());
     for (at, context) in chosen {
-        let Some(Ok(raw)) = history.get(*at).map(|entry| &entry.record) else {
+        let Some(Ok(raw)) = history.get(*at).map(Entry::record) else {
             continue;
         };
         let depth = match &raw.cause {
@@ -172,7 +172,7 @@ pub fn replay(history: &History, order_id: &str) -> Result<Replay, AuditError> {
             _ => 0,
         };
         depths.insert(*at, depth);
-        let mut line = line(*at, raw, order_id, depth, *context);
+        let mut line = line(*at, &raw, order_id, depth, *context);
         line.state = states.remove(at);
         lines.push(line);
     }
@@ -190,7 +190,7 @@ pub(crate) fn records_of(history: &History, order_id: &str) -> Result<Vec<Source
     if !selection.known {
         return Err(AuditError::UnknownOrder(order_id.to_owned()));
     }
-    let rank = causal::order(history).rank;
+    let rank = causal::rank(history, selection.records.keys().copied());
     let mut records: Vec<Source> = selection.records.into_keys().collect();
     records.sort_by_key(|at| rank.get(at).copied());
     Ok(records)
@@ -257,7 +257,7 @@ impl Selection {
             if own || raw.stream.category() == NOTIFICATION {
                 selection.streams.insert((name, raw.stream.clone()));
             }
-            if let Ok(event) = record::decode_event::<OrderEvent>(raw.clone())
+            if let Ok(event) = record::decode_event::<OrderEvent>(raw)
                 && let OrderEvent::OrderPlaced(placed) = event.event
             {
                 rests_on.insert(StreamId::new("household", &placed.household_id));
@@ -279,11 +279,11 @@ impl Selection {
     }
 }
 
-fn records(history: &History) -> impl Iterator<Item = (LogName, Position, &Raw)> {
+fn records(history: &History) -> impl Iterator<Item = (LogName, Position, Raw)> {
     history.logs.iter().flat_map(|(name, log)| {
         log.entries
             .iter()
-            .filter_map(|entry| Some((*name, entry.position, entry.record.as_ref().ok()?)))
+            .filter_map(|entry| Some((*name, entry.position, entry.record().ok()?)))
     })
 }
 
@@ -304,10 +304,10 @@ impl Telling<'_> {
             if !self.selection.records.contains_key(&at) {
                 return;
             }
-            let Some(Ok(raw)) = log.get(position).map(|entry| &entry.record) else {
+            let Some(Ok(raw)) = log.get(position).map(Entry::record) else {
                 return;
             };
-            if let Some(text) = D::describe(state, &state_of(raw, self.order_id)) {
+            if let Some(text) = D::describe(state, &state_of(&raw, self.order_id)) {
                 self.states.insert(at, text);
             }
         });

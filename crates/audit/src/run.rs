@@ -17,6 +17,7 @@ use crate::{
         AuditCommand, CheckArgs, ExportArgs, ProveArgs, ReconcileArgs, ReplayArgs, ScanArgs,
         StateArgs, TimelineArgs, Verdict,
     },
+    entity,
     epcis::{self, command::EpcisArgs},
     error::AuditError,
     history::History,
@@ -141,8 +142,10 @@ fn run_check(args: &CheckArgs) -> anyhow::Result<Verdict> {
 
 async fn run_state(args: StateArgs) -> anyhow::Result<Verdict> {
     let moment = args.at.as_deref().map(state::Moment::parse).transpose()?;
-    let history = read(&args.source.source()?).await?;
-    let state = state::state(&history, &args.stream, moment)?;
+    let progress = Terminal::new();
+    let source = args.source.source()?;
+    let state = entity::state_of(&source, &args.stream, moment, &progress).await?;
+    drop(progress);
     print(args.json, &state, || state.text(args.width))?;
     Ok(Verdict::Holds)
 }

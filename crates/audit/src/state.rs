@@ -1,9 +1,12 @@
 //! What one entity was at a moment, by its domain's own words, and the records
 //! that led there.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
-use decider::{Domain, Position, Revision, Service, Source, StreamId, Timestamp};
+use decider::{Domain, Position, Revision, Service, StreamId, Timestamp};
 use inventory_domain::Stock;
 use logistics_domain::Logistics;
 use notification_domain::Notifications;
@@ -75,12 +78,22 @@ pub fn state(
 ) -> Result<EntityState, AuditError> {
     let found = StreamId::parse(stream).ok().and_then(|stream| {
         let mut logs = history.logs.iter();
-        let (name, log) = logs.find(|(_, log)| records(log).any(|r| r.stream == stream))?;
+        let (name, log) = logs.find(|(_, log)| records(log).any(|raw| raw.stream == stream))?;
         Some((*name, log, stream))
     });
     let Some((name, log, stream)) = found else {
         return Err(unknown(history, stream));
     };
+    of_log(name, log, stream, moment)
+}
+
+/// With the whole log at hand.
+pub(crate) fn of_log(
+    name: LogName,
+    log: &Log,
+    stream: StreamId,
+    moment: Option<Moment>,
+) -> Result<EntityState, AuditError> {
     let at = reached(name, log, moment)?;
     Ok(match name.service {
         Service::Order => told::<Orders>(name, log, stream, at),
@@ -90,14 +103,12 @@ pub fn state(
     })
 }
 
-fn records(log: &Log) -> impl Iterator<Item = &Raw> {
+fn records(log: &Log) -> impl Iterator<Item = Raw> {
     read(&log.entries)
 }
 
-fn read(entries: &[Entry]) -> impl Iterator<Item = &Raw> {
-    entries
-        .iter()
-        .filter_map(|entry| entry.record.as_ref().ok())
+fn read(entries: &[Entry]) -> impl Iterator<Item = Raw> {
+    entries.iter().filter_map(|entry| entry.record().ok())
 }
 
 fn unknown(history: &History, stream: &str) -> AuditError {
@@ -133,45 +144,68 @@ fn reached(log: LogName, entries: &Log, moment: Option<Moment>) -> Result<Positi
     }
 }
 
+/// With the whole log at hand.
 fn told<D: Domain>(name: LogName, log: &Log, stream: StreamId, at: Position) -> EntityState {
     let end = log.entries.partition_point(|entry| entry.position <= at);
     let (before, after) = log.entries.split_at(end);
-    let mut states = std::collections::BTreeMap::new();
     let idle = Standing::of_entries(before).idle;
-    let own: Vec<&Raw> = read(before)
+    let own: Vec<Raw> = read(before)
         .filter(|raw| raw.stream == stream && !idle.contains(&raw.position))
         .collect();
     let mine: BTreeSet<Position> = own.iter().map(|raw| raw.position).collect();
+    let mut states = BTreeMap::new();
     let folded = fold_entries::<D>(before, |position, state| {
         if mine.contains(&position) {
             states.insert(position, D::describe(state, &stream));
         }
     });
-    let history: Vec<Line> = own
-        .iter()
-        .map(|raw| {
-            let at: Source = name.at(raw.position);
-            let mut line = replay::line(at, raw, "", 0, false);
-            line.state = states.remove(&raw.position).flatten();
-            line
-        })
-        .collect();
     let later = read(after).filter(|raw| raw.stream == stream).count();
-    EntityState {
-        log: name,
+    let told = Told {
+        name,
         at,
-        at_time: read(before).last().map(|raw| time::rfc3339(raw.recorded)),
-        revision: history
-            .last()
-            .map_or(Revision::ZERO, |l| Revision(l.revision)),
-        state: if history.is_empty() {
-            None
-        } else {
-            D::describe(&folded.state, &stream)
-        },
-        history,
+        at_time: read(before).last().map(|raw| raw.recorded),
+        state: D::describe(&folded.state, &stream),
+        states,
         later: later as u64,
-        stream,
+    };
+    told.entity(stream, own)
+}
+
+/// What a replay told.
+pub(crate) struct Told {
+    pub name: LogName,
+    pub at: Position,
+    pub at_time: Option<Timestamp>,
+    /// At the end.
+    pub state: Option<String>,
+    /// After each of the entity's records.
+    pub states: BTreeMap<Position, Option<String>>,
+    pub later: u64,
+}
+
+impl Told {
+    /// `own`: the entity's records that count.
+    pub(crate) fn entity(mut self, stream: StreamId, own: Vec<Raw>) -> EntityState {
+        let history: Vec<Line> = own
+            .into_iter()
+            .map(|raw| {
+                let mut line = replay::line(self.name.at(raw.position), &raw, "", 0, false);
+                line.state = self.states.remove(&raw.position).flatten();
+                line
+            })
+            .collect();
+        EntityState {
+            log: self.name,
+            at: self.at,
+            at_time: self.at_time.map(time::rfc3339),
+            revision: history
+                .last()
+                .map_or(Revision::ZERO, |line| Revision(line.revision)),
+            state: self.state.filter(|_| !history.is_empty()),
+            history,
+            later: self.later,
+            stream,
+        }
     }
 }
 

@@ -176,10 +176,7 @@ async fn read_on(
 
 /// Records that the unit at the log's end still lacks.
 fn missing(log: &Log) -> u32 {
-    let last = log
-        .entries
-        .last()
-        .and_then(|last| last.record.as_ref().ok());
+    let last = log.entries.last().and_then(|last| last.record().ok());
     last.map_or(0, |raw| raw.unit_remaining)
 }
 

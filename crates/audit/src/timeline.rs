@@ -95,22 +95,25 @@ pub fn timeline(history: &History, wanted: &Wanted) -> Result<Timeline, AuditErr
     {
         return Err(AuditError::NoSuchLog(log.clone()));
     }
-    let rank = causal::order(history).rank;
-    let mut found: Vec<(Timestamp, Option<usize>, Source, &Raw)> = Vec::new();
+    let mut found: Vec<(Timestamp, Option<usize>, Source, Raw)> = Vec::new();
     for (name, log) in &history.logs {
         if !wanted.takes_log(*name) {
             continue;
         }
         let idle = Standing::of(log).idle;
         for entry in &log.entries {
-            if let Ok(raw) = &entry.record
-                && wanted.takes(raw)
+            if let Ok(raw) = entry.record()
+                && wanted.takes(&raw)
                 && !idle.contains(&entry.position)
             {
                 let at = name.at(entry.position);
-                found.push((raw.recorded, rank.get(&at).copied(), at, raw));
+                found.push((raw.recorded, None, at, raw));
             }
         }
+    }
+    let rank = causal::rank(history, found.iter().map(|(_, _, at, _)| *at));
+    for (_, place, at, _) in &mut found {
+        *place = rank.get(at).copied();
     }
     found.sort_by_key(|(time, rank, at, _)| (*time, *rank, *at));
     let all = found.len();
@@ -120,7 +123,7 @@ pub fn timeline(history: &History, wanted: &Wanted) -> Result<Timeline, AuditErr
     let left_out = all - found.len();
     let records = found
         .into_iter()
-        .map(|(_, _, at, raw)| replay::line(at, raw, "", 0, false))
+        .map(|(_, _, at, raw)| replay::line(at, &raw, "", 0, false))
         .collect();
     Ok(Timeline {
         from: time::rfc3339(wanted.from),

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use decider::{Actor, Area, Position};
+use decider::Position;
 use prost::{Message, Name};
 use proto::{
     log::v1::UnitVoided,
-    record::{Encoded, Raw},
+    record::Raw,
     unit::{Taken, Units},
 };
 
@@ -37,11 +37,19 @@ impl Standing {
         let mut standing = Self::default();
         // What the next note has to name.
         let mut torso_before: Option<(Position, Position)> = None;
-        walk_with(entries, envelope, |step| match step {
+        walk(entries, |step| match step {
             Step::Whole(records) => {
                 let before = torso_before.take();
                 if let Some(why) = records.first().and_then(|note| misplaced(note, before)) {
                     standing.broken.push((records[0].position, why));
+                }
+                if let Some(pair) = records
+                    .windows(2)
+                    .find(|pair| pair[0].cause != pair[1].cause)
+                {
+                    let why = "it is of another command than the record before it, of which more \
+                               records were to follow";
+                    standing.broken.push((pair[1].position, why.to_owned()));
                 }
             }
             Step::Void(torso) => {
@@ -82,32 +90,6 @@ pub(crate) enum Step {
     Open(Vec<Raw>),
 }
 
-/// A record without its event, save that of a note: enough to tell units apart.
-fn envelope(raw: &Raw) -> Raw {
-    Raw {
-        position: raw.position,
-        event_id: String::new(),
-        stream: raw.stream.clone(),
-        revision: raw.revision,
-        area: Area::default(),
-        occurred: raw.occurred,
-        recorded: raw.recorded,
-        actor: Actor::system(""),
-        cause: raw.cause.clone(),
-        correlation_id: String::new(),
-        traceparent: String::new(),
-        unit_remaining: raw.unit_remaining,
-        event: Encoded {
-            type_name: raw.event.type_name.clone(),
-            data: if is_note(raw) {
-                raw.event.data.clone()
-            } else {
-                Vec::new()
-            },
-        },
-    }
-}
-
 fn is_note(raw: &Raw) -> bool {
     raw.event.type_name == UnitVoided::full_name()
 }
@@ -129,20 +111,16 @@ fn misplaced(note: &Raw, torso: Option<(Position, Position)>) -> Option<String> 
 }
 
 /// Unit by unit. A record that cannot be read ends the unit before it.
-pub(crate) fn walk(entries: &[Entry], step: impl FnMut(Step)) {
-    walk_with(entries, Raw::clone, step);
-}
-
-fn walk_with(entries: &[Entry], copy: impl Fn(&Raw) -> Raw, mut step: impl FnMut(Step)) {
+pub(crate) fn walk(entries: &[Entry], mut step: impl FnMut(Step)) {
     let mut units = Units::default();
     for entry in entries {
-        let Ok(raw) = &entry.record else {
+        let Ok(raw) = entry.record() else {
             if let Some(broken) = given_up(&mut units, entry.position, "it cannot be read") {
                 step(broken);
             }
             continue;
         };
-        take(&mut units, copy(raw), &mut step);
+        take(&mut units, raw, &mut step);
     }
     if !units.open().is_empty() {
         step(Step::Open(units.open().to_vec()));
@@ -150,27 +128,25 @@ fn walk_with(entries: &[Entry], copy: impl Fn(&Raw) -> Raw, mut step: impl FnMut
 }
 
 fn take(units: &mut Units, raw: Raw, step: &mut impl FnMut(Step)) {
-    let again = (!units.open().is_empty()).then(|| raw.clone());
-    let taken = units.take(raw).or_else(|broken| {
-        let Some(raw) = again else { return Err(broken) };
+    let missing = units.open().last().map_or(0, |last| last.unit_remaining);
+    let follows = |last: &Raw| raw.unit_remaining == missing - 1 && raw.cause == last.cause;
+    if missing > 0 && !is_note(&raw) && !units.open().last().is_some_and(follows) {
         let why = format!(
-            "{} more records of the command before it were to follow, and nothing says that it is \
-             void",
-            broken.missing
+            "{missing} more records of the command before it were to follow, and nothing says that \
+             it is void"
         );
         if let Some(broken) = given_up(units, raw.position, &why) {
             step(broken);
         }
-        units.take(raw)
-    });
-    match taken {
+    }
+    match units.take(raw) {
         Ok(Taken::Open) => {}
         Ok(Taken::Whole(records)) => step(Step::Whole(records)),
         Ok(Taken::Void { note, torso }) => {
             step(Step::Void(torso));
             step(Step::Whole(vec![*note]));
         }
-        // There is no unit open any more that it could break.
+        // Only what goes on from an open unit can break it.
         Err(error) => step(Step::Broken {
             torso: Vec::new(),
             at: error.position,
@@ -180,7 +156,7 @@ fn take(units: &mut Units, raw: Raw, step: &mut impl FnMut(Step)) {
 }
 
 fn given_up(units: &mut Units, at: Position, why: &str) -> Option<Step> {
-    let torso = units.give_up();
+    let torso = std::mem::take(units).open().to_vec();
     let why = why.to_owned();
     (!torso.is_empty()).then_some(Step::Broken { torso, at, why })
 }

@@ -192,19 +192,20 @@ impl VerifyReport {
 /// Checks every log.
 #[must_use]
 pub fn verify(history: &History) -> VerifyReport {
-    let circular: HashSet<_> = causal::order(history).circular.into_iter().collect();
+    let circular: HashSet<_> = causal::circular(history).into_iter().collect();
     let logs: Vec<LogReport> = history
         .logs
         .iter()
         .map(|(name, log)| {
+            let standing = Standing::of(log);
             let mut report = match name.service {
-                Service::Order => one::<Orders>(*name, log),
-                Service::Inventory => one::<Stock>(*name, log),
-                Service::Logistics => one::<Logistics>(*name, log),
-                Service::Notification => one::<Notifications>(*name, log),
+                Service::Order => one::<Orders>(*name, log, &standing),
+                Service::Inventory => one::<Stock>(*name, log, &standing),
+                Service::Logistics => one::<Logistics>(*name, log, &standing),
+                Service::Notification => one::<Notifications>(*name, log, &standing),
             };
             let findings = &mut report.findings;
-            report.causes = causes::check(history, *name, log, findings);
+            report.causes = causes::check(history, *name, log, &standing, findings);
             let mut round: Vec<_> = circular
                 .iter()
                 .filter(|s| LogName::of(s) == *name)
@@ -243,15 +244,14 @@ pub fn verify_proofs(
 }
 
 /// What one log tells by itself, with the domain that wrote it.
-pub(crate) fn one<D: Domain>(name: LogName, log: &Log) -> LogReport {
+pub(crate) fn one<D: Domain>(name: LogName, log: &Log, standing: &Standing) -> LogReport {
     let mut digest = Sha256::new();
     let mut bytes = 0;
     for entry in &log.entries {
         digest.update(&entry.bytes);
         bytes += entry.bytes.len() as u64;
     }
-    let standing = Standing::of(log);
-    let mut records = records::Records::<D>::new(&standing);
+    let mut records = records::Records::<D>::new(standing);
     for entry in &log.entries {
         records.take(entry);
     }
@@ -259,7 +259,7 @@ pub(crate) fn one<D: Domain>(name: LogName, log: &Log) -> LogReport {
     if let Some(damage) = &log.damage {
         findings.push(FindingKind::Damaged.at(damage.position, damage.what.clone()));
     }
-    units(&standing, &mut findings);
+    units(standing, &mut findings);
     let folded = fold::<D>(log);
     if let Some(panic) = folded.panic {
         let detail = format!("the replay ends here with a panic: {}", panic.message);
@@ -272,7 +272,7 @@ pub(crate) fn one<D: Domain>(name: LogName, log: &Log) -> LogReport {
         detail: format!("{}: {}", violation.entity, violation.detail),
         advice: FindingKind::StateViolation.advice(),
     }));
-    let mut times = log.entries.iter().filter_map(|e| e.record.as_ref().ok());
+    let mut times = log.entries.iter().filter_map(|e| e.record().ok());
     let first = times.next().map(|raw| raw.recorded);
     let last = times.next_back().map(|raw| raw.recorded).or(first);
     LogReport {

@@ -1,6 +1,6 @@
 //! `AdminService` and `LogService`, the same for every service.
 
-use std::{pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use decider::{Domain, Position, Service};
 use futures::{Stream, StreamExt};
@@ -13,7 +13,8 @@ use proto::{
     log::v1::{
         GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
         GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
-        ReadRequest, ReadResponse, log_service_server::LogService,
+        ReadRequest, ReadResponse, ReadStreamRequest, ReadStreamResponse,
+        log_service_server::LogService,
     },
     time::to_proto,
 };
@@ -27,7 +28,8 @@ use crate::{
     fields::Fields,
     partition::Partition,
     proof_service::{ProofDesk, elsewhere},
-    status::{clock, retry, status},
+    status::{clock, status},
+    stream_service::{self, stopping},
 };
 
 /// Counts pieces of work that a service owes besides its timers, for a
@@ -129,9 +131,12 @@ pub struct Logs<D: Domain> {
     pub stop: CancellationToken,
 }
 
+type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
 #[tonic::async_trait]
 impl<D: Domain> LogService for Logs<D> {
-    type ReadStream = Pin<Box<dyn Stream<Item = Result<ReadResponse, Status>> + Send>>;
+    type ReadStream = Parts<ReadResponse>;
+    type ReadStreamStream = Parts<ReadStreamResponse>;
 
     async fn read(
         &self,
@@ -156,19 +161,20 @@ impl<D: Domain> LogService for Logs<D> {
         }
         let (sender, receiver) = mpsc::channel(4);
         let reader = read(partition.clone(), request, sender, self.stop.clone());
-        // Ends with the client, with the service, or with the log. Its outcome
-        // comes behind the last part, so that a reading that was cut short is
-        // never taken for the whole.
-        let reading = tokio::spawn(reader);
-        let outcome = futures::stream::once(reading).filter_map(|ended| async move {
-            match ended {
-                Ok(Ok(())) => None,
-                Ok(Err(status)) => Some(Err(status)),
-                Err(_) => Some(Err(stopping(D::SERVICE))),
-            }
-        });
-        let parts = ReceiverStream::new(receiver).chain(outcome);
-        Ok(Response::new(Box::pin(parts)))
+        Ok(Response::new(parts(D::SERVICE, receiver, reader)))
+    }
+
+    async fn read_stream(
+        &self,
+        request: Request<ReadStreamRequest>,
+    ) -> Result<Response<Self::ReadStreamStream>, Status> {
+        let request = request.into_inner();
+        let partition = self.partitions.get(request.partition);
+        let partition = partition.ok_or_else(|| elsewhere(D::SERVICE, request.partition))?;
+        let opened = stream_service::open(partition, &request).await?;
+        let (sender, receiver) = mpsc::channel(4);
+        let reader = stream_service::send(D::SERVICE, opened, CHUNK, sender, self.stop.clone());
+        Ok(Response::new(parts(D::SERVICE, receiver, reader)))
     }
 
     async fn get_checkpoint(
@@ -261,11 +267,21 @@ async fn read<D: Domain>(
     Ok(())
 }
 
-fn stopping(service: Service) -> Status {
-    retry(
-        service,
-        Code::Unavailable,
-        "SHUTTING_DOWN",
-        "the service is shutting down; read on from your last position when it is back",
-    )
+/// What a reader sends. It ends with the client, with the service, or with the
+/// log. Its outcome comes behind the last part, so that a reading that was cut
+/// short is never taken for the whole.
+fn parts<T: Send + 'static>(
+    service: Service,
+    receiver: mpsc::Receiver<Result<T, Status>>,
+    reader: impl Future<Output = Result<(), Status>> + Send + 'static,
+) -> Parts<T> {
+    let reading = tokio::spawn(reader);
+    let outcome = futures::stream::once(reading).filter_map(move |ended| async move {
+        match ended {
+            Ok(Ok(())) => None,
+            Ok(Err(status)) => Some(Err(status)),
+            Err(_) => Some(Err(stopping(service))),
+        }
+    });
+    Box::pin(ReceiverStream::new(receiver).chain(outcome))
 }

@@ -28,6 +28,7 @@ pub mod reactor;
 pub mod reconcile;
 pub mod sealing;
 pub mod status;
+pub mod stream_service;
 pub mod supervisor;
 pub mod telemetry;
 pub mod witness;

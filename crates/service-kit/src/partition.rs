@@ -12,6 +12,7 @@ mod past;
 mod release;
 pub mod snapshot;
 mod step;
+pub mod stream_reader;
 mod writer;
 
 use std::{

@@ -21,7 +21,7 @@ struct Tally<'f> {
     deliveries: Vec<(&'f str, Timestamp)>,
 }
 
-pub(crate) fn check<'s>(facts: &Facts<'_>, states: impl Iterator<Item = &'s State>) -> Found {
+pub(crate) fn check<'s>(facts: &Facts, states: impl Iterator<Item = &'s State>) -> Found {
     let mut found = Found::new(Invariant::ServedOrListed);
     let tallies = tally(facts);
     let states: Vec<&State> = states.collect();
@@ -49,7 +49,7 @@ pub(crate) fn check<'s>(facts: &Facts<'_>, states: impl Iterator<Item = &'s Stat
     found
 }
 
-fn tally<'f>(facts: &'f Facts<'_>) -> BTreeMap<&'f Area, Tally<'f>> {
+fn tally<'f>(facts: &'f Facts) -> BTreeMap<&'f Area, Tally<'f>> {
     let mut tallies = BTreeMap::<&Area, Tally<'_>>::new();
     let mut household_of = BTreeMap::<&str, &str>::new();
     for (fact, event) in facts.order() {

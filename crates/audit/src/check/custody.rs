@@ -24,7 +24,7 @@ struct Chains {
     found: Found,
 }
 
-pub(crate) fn check(facts: &Facts<'_>) -> Found {
+pub(crate) fn check(facts: &Facts) -> Found {
     let mut chains = Chains {
         parcels: BTreeMap::new(),
         found: Found::new(Invariant::OneCustodian),
@@ -36,7 +36,7 @@ pub(crate) fn check(facts: &Facts<'_>) -> Found {
 }
 
 impl Chains {
-    fn take(&mut self, facts: &Facts<'_>, fact: &Fact<'_>, event: &E) {
+    fn take(&mut self, facts: &Facts, fact: &Fact, event: &E) {
         let at = fact.at;
         let member = |id: &str| of(Kind::Member, id);
         let checkpoint = |id: &str| of(Kind::Checkpoint, id);
@@ -89,7 +89,7 @@ impl Chains {
         self.parcels.get_mut(order_id)
     }
 
-    fn expected(&mut self, facts: &Facts<'_>, fact: &Fact<'_>, id: &str, custodian: Custodian) {
+    fn expected(&mut self, facts: &Facts, fact: &Fact, id: &str, custodian: Custodian) {
         let at = fact.at;
         self.found.facts += 1;
         let mut violated = |detail| self.found.violated(format!("parcel/{id}"), detail);

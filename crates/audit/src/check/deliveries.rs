@@ -19,7 +19,7 @@ struct Order {
     delivered: Vec<Source>,
 }
 
-pub(crate) fn check(facts: &Facts<'_>) -> Found {
+pub(crate) fn check(facts: &Facts) -> Found {
     let mut found = Found::new(Invariant::DeliveredOnceAndConfirmed);
     let mut orders = BTreeMap::<&str, Order>::new();
     for (fact, event) in facts.order() {
@@ -50,7 +50,7 @@ pub(crate) fn check(facts: &Facts<'_>) -> Found {
     found
 }
 
-fn delivered(facts: &Facts<'_>, fact: &Fact<'_>, id: &str, order: &mut Order, found: &mut Found) {
+fn delivered(facts: &Facts, fact: &Fact, id: &str, order: &mut Order, found: &mut Found) {
     let at = fact.at;
     let mut violated = |detail: String| found.violated(format!("order/{id}"), detail);
     if !order.placed {
@@ -79,7 +79,7 @@ fn delivered(facts: &Facts<'_>, fact: &Fact<'_>, id: &str, order: &mut Order, fo
 }
 
 /// Each door that was left is a delivery, once.
-fn doors(facts: &Facts<'_>, orders: &BTreeMap<&str, Order>, found: &mut Found) {
+fn doors(facts: &Facts, orders: &BTreeMap<&str, Order>, found: &mut Found) {
     let mut doors = BTreeMap::<&str, Source>::new();
     for (fact, event) in facts.logistics() {
         let LogisticsEvent::DoorLeft(event) = event else {

@@ -20,14 +20,14 @@ struct Door {
     left: bool,
 }
 
-pub(crate) fn check(facts: &Facts<'_>) -> Found {
+pub(crate) fn check(facts: &Facts) -> Found {
     let mut found = Found::new(Invariant::CalledAfterLeaving);
     at_the_door(facts, &mut found);
     what_was_said(facts, &mut found);
     found
 }
 
-fn at_the_door(facts: &Facts<'_>, found: &mut Found) {
+fn at_the_door(facts: &Facts, found: &mut Found) {
     let mut doors = BTreeMap::<&str, Door>::new();
     for (fact, event) in facts.logistics() {
         let at = fact.at;
@@ -75,7 +75,7 @@ fn at_the_door(facts: &Facts<'_>, found: &mut Found) {
     }
 }
 
-fn told(facts: &Facts<'_>, fact: &Fact<'_>, id: &str, left: bool, what: &str) -> Option<String> {
+fn told(facts: &Facts, fact: &Fact, id: &str, left: bool, what: &str) -> Option<String> {
     let at = fact.at;
     if !left {
         return Some(format!(
@@ -97,7 +97,7 @@ fn told(facts: &Facts<'_>, fact: &Fact<'_>, id: &str, left: bool, what: &str) ->
     })
 }
 
-fn what_was_said(facts: &Facts<'_>, found: &mut Found) {
+fn what_was_said(facts: &Facts, found: &mut Found) {
     let mut asked = BTreeSet::<&str>::new();
     for (fact, event) in facts.notification() {
         let at = fact.at;

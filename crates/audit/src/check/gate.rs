@@ -9,7 +9,7 @@ use proto::LogisticsEvent as E;
 use super::Found;
 use crate::facts::Facts;
 
-pub(crate) fn check(facts: &Facts<'_>) -> Found {
+pub(crate) fn check(facts: &Facts) -> Found {
     let mut found = Found::new(Invariant::DisinfectedBeforeLeaving);
     let mut disinfected = BTreeMap::<&str, Source>::new();
     for (fact, event) in facts.logistics() {

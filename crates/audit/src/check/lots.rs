@@ -45,7 +45,7 @@ enum Movement {
     Return,
 }
 
-pub(crate) fn check<'s>(facts: &Facts<'_>, states: impl Iterator<Item = &'s State>) -> Found {
+pub(crate) fn check<'s>(facts: &Facts, states: impl Iterator<Item = &'s State>) -> Found {
     let mut books = Books {
         lots: BTreeMap::new(),
         shares: BTreeMap::new(),

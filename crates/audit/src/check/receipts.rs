@@ -25,7 +25,7 @@ struct Ladder {
     only_sent: Option<Source>,
 }
 
-pub(crate) fn check(facts: &Facts<'_>) -> Found {
+pub(crate) fn check(facts: &Facts) -> Found {
     let mut found = Found::new(Invariant::ReceiptOrVisit);
     let ladders = ladders(facts);
     let mut by_order = BTreeMap::<&str, Vec<&Ladder>>::new();
@@ -62,7 +62,7 @@ pub(crate) fn check(facts: &Facts<'_>) -> Found {
     found
 }
 
-fn door(facts: &Facts<'_>, left: &Source, id: &str, ladders: &[&Ladder], found: &mut Found) {
+fn door(facts: &Facts, left: &Source, id: &str, ladders: &[&Ladder], found: &mut Found) {
     if ladders.iter().any(|ladder| ladder.evidence.is_some()) {
         return;
     }
@@ -92,7 +92,7 @@ fn door(facts: &Facts<'_>, left: &Source, id: &str, ladders: &[&Ladder], found: 
 }
 
 /// All notifications about goods at a door, as far as they have come.
-fn ladders<'f>(facts: &'f Facts<'_>) -> BTreeMap<&'f str, Ladder> {
+fn ladders(facts: &Facts) -> BTreeMap<&str, Ladder> {
     let mut ladders = BTreeMap::<&str, Ladder>::new();
     for (fact, event) in facts.notification() {
         let at = fact.at;
@@ -157,8 +157,8 @@ fn evidence(event: &N) -> Option<(&str, &'static str)> {
 }
 
 fn collected(
-    facts: &Facts<'_>,
-    fact: &Fact<'_>,
+    facts: &Facts,
+    fact: &Fact,
     event: &proto::logistics::v1::DeliveryCollected,
     found: &mut Found,
 ) {

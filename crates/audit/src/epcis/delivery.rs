@@ -16,7 +16,7 @@ use super::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct Delivery<'h> {
+pub(super) struct Delivery {
     pub allocations: Vec<Allocation>,
     /// Labels in the order of packing.
     pub bags: Vec<String>,
@@ -29,9 +29,9 @@ pub(super) struct Delivery<'h> {
     /// On which runs it left, in order.
     runs: Vec<(Source, String)>,
     /// Taken off the way, and where that stands.
-    withdrawn: Option<Fact<'h>>,
-    released: Option<Fact<'h>>,
-    stock_returned: Option<Fact<'h>>,
+    withdrawn: Option<Fact>,
+    released: Option<Fact>,
+    stock_returned: Option<Fact>,
 }
 
 /// Parts of a record's events, named once because corrections refer to them.
@@ -41,7 +41,7 @@ pub(super) mod part {
     pub const RESTOCKED: &str = "restocked";
 }
 
-impl<'h> Delivery<'h> {
+impl Delivery {
     /// Ids of all lots that it has or had units of.
     pub fn lots(&self) -> impl Iterator<Item = &str> {
         let all = self.allocations.iter().chain(&self.replaced_from);
@@ -82,7 +82,7 @@ impl<'h> Delivery<'h> {
     }
 
     /// What takes back that units were set aside and packed.
-    pub fn reservation_taken_back(&self) -> Option<Correction<'h>> {
+    pub fn reservation_taken_back(&self) -> Option<Correction> {
         let fact = self.released.clone()?;
         let by = vec![fact.event_id(part::RELEASED)];
         let reason = Reason::TakenBack;
@@ -90,7 +90,7 @@ impl<'h> Delivery<'h> {
     }
 
     /// What takes back that the order was shipped.
-    pub fn shipping_taken_back(&self) -> Option<Correction<'h>> {
+    pub fn shipping_taken_back(&self) -> Option<Correction> {
         let fact = self.withdrawn.clone().filter(|_| self.never_arrived())?;
         let mut by = vec![fact.event_id(part::VOIDED)];
         by.extend(
@@ -104,15 +104,15 @@ impl<'h> Delivery<'h> {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Deliveries<'h> {
-    by_order: BTreeMap<String, Delivery<'h>>,
+pub(super) struct Deliveries {
+    by_order: BTreeMap<String, Delivery>,
     /// Where each lot lies.
     locations: BTreeMap<String, String>,
 }
 
-impl<'h> Deliveries<'h> {
+impl Deliveries {
     /// Of the facts that count.
-    pub fn of(facts: &Facts<'h>) -> Self {
+    pub fn of(facts: &Facts) -> Self {
         let mut all = Self::default();
         for fact in facts.values().filter(|fact| fact.void.is_none()) {
             match &fact.event {
@@ -124,7 +124,7 @@ impl<'h> Deliveries<'h> {
         all
     }
 
-    pub fn get(&self, order_id: &str) -> Option<&Delivery<'h>> {
+    pub fn get(&self, order_id: &str) -> Option<&Delivery> {
         self.by_order.get(order_id)
     }
 
@@ -134,11 +134,11 @@ impl<'h> Deliveries<'h> {
         first.map_or("store", String::as_str)
     }
 
-    fn order(&mut self, order_id: &str) -> &mut Delivery<'h> {
+    fn order(&mut self, order_id: &str) -> &mut Delivery {
         self.by_order.entry(order_id.to_owned()).or_default()
     }
 
-    fn inventory(&mut self, fact: &Fact<'h>, event: &I) {
+    fn inventory(&mut self, fact: &Fact, event: &I) {
         match event {
             I::LotReceived(e) if !e.location.is_empty() => {
                 self.locations.insert(e.lot_id.clone(), e.location.clone());
@@ -169,7 +169,7 @@ impl<'h> Deliveries<'h> {
         }
     }
 
-    fn logistics(&mut self, fact: &Fact<'h>, event: &L) {
+    fn logistics(&mut self, fact: &Fact, event: &L) {
         match event {
             L::ParcelReceived(e) => {
                 self.order(&e.order_id).received.get_or_insert(fact.at);

@@ -101,7 +101,7 @@ pub(super) struct Event {
 
 impl Event {
     /// `part` tells apart the events of one record.
-    fn new(kind: Kind, fact: &Fact<'_>, part: &str, step: String, offset: &UtcOffset) -> Self {
+    fn new(kind: Kind, fact: &Fact, part: &str, step: String, offset: &UtcOffset) -> Self {
         Self {
             kind,
             id: fact.event_id(part),
@@ -139,7 +139,7 @@ impl Event {
     }
 
     /// The same event, said not to stand (EPCIS 2.0, 7.4.1.3).
-    pub fn taken_back(mut self, correction: &Correction<'_>, base: &IdBase) -> Self {
+    pub fn taken_back(mut self, correction: &Correction, base: &IdBase) -> Self {
         self.error_declaration = Some(json!({
             "baogong:proof": proof(&correction.fact),
             "correctiveEventIDs": correction.by,
@@ -171,15 +171,15 @@ impl Reason {
 
 /// What takes an event back.
 #[derive(Debug, Clone)]
-pub(super) struct Correction<'h> {
+pub(super) struct Correction {
     pub reason: Reason,
     /// The record that says so.
-    pub fact: Fact<'h>,
+    pub fact: Fact,
     /// Events that tell what took place instead.
     pub by: Vec<String>,
 }
 
-impl Correction<'_> {
+impl Correction {
     pub fn declared(&self) -> Timestamp {
         self.fact.record.recorded
     }
@@ -187,7 +187,7 @@ impl Correction<'_> {
 
 /// Which record it stands for: its log, where it is there, and the hash under
 /// which it is a leaf of that log's tree (RFC 6962), in hex.
-fn proof(fact: &Fact<'_>) -> Value {
+fn proof(fact: &Fact) -> Value {
     json!({
         "baogong:leafHash": fact.leaf_hex(),
         "baogong:origin": fact.origin(),
@@ -200,7 +200,7 @@ fn proof(fact: &Fact<'_>) -> Value {
 /// Builds the events of one fact.
 #[derive(Clone, Copy)]
 pub(super) struct Maker<'a> {
-    pub fact: &'a Fact<'a>,
+    pub fact: &'a Fact,
     pub base: &'a IdBase,
     pub offset: &'a UtcOffset,
 }

@@ -19,16 +19,17 @@ use crate::history::{History, Log, LogName};
 const ID_DOMAIN: &str = "baogong epcis event 1";
 
 #[derive(Debug, Clone)]
-pub(super) struct Fact<'h> {
+pub(super) struct Fact {
     pub at: Source,
-    pub record: &'h Raw,
+    /// Without the event's bytes.
+    pub record: Raw,
     pub event: AnyEvent,
     leaf: Hash,
     /// Position of the note that says that it did not take place.
     pub void: Option<Source>,
 }
 
-impl Fact<'_> {
+impl Fact {
     /// An UUID of version 8 (RFC 9562, made by SHA-256) as a URN, of what the
     /// record is and which of its events: for ever the same.
     pub fn event_id(&self, part: &str) -> String {
@@ -63,9 +64,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// By place; each log in its order.
-pub(super) type Facts<'h> = BTreeMap<Source, Fact<'h>>;
+pub(super) type Facts = BTreeMap<Source, Fact>;
 
-pub(super) fn read(history: &History) -> Result<Facts<'_>, EpcisError> {
+pub(super) fn read(history: &History) -> Result<Facts, EpcisError> {
     let mut facts = Facts::new();
     for (name, log) in &history.logs {
         if matches!(name.service, Service::Inventory | Service::Logistics) {
@@ -75,7 +76,7 @@ pub(super) fn read(history: &History) -> Result<Facts<'_>, EpcisError> {
     Ok(facts)
 }
 
-fn take<'h>(name: LogName, log: &'h Log, facts: &mut Facts<'h>) -> Result<(), EpcisError> {
+fn take(name: LogName, log: &Log, facts: &mut Facts) -> Result<(), EpcisError> {
     if let Some(damage) = &log.damage {
         return Err(EpcisError::Unreadable {
             at: name.at(damage.position),
@@ -87,18 +88,21 @@ fn take<'h>(name: LogName, log: &'h Log, facts: &mut Facts<'h>) -> Result<(), Ep
     for entry in &log.entries {
         let at = name.at(entry.position);
         let unreadable = |why: String| EpcisError::Unreadable { at, why };
-        let record = entry.record.as_ref();
-        let record = record.map_err(|error| unreadable(error.to_string()))?;
+        let record = entry.record();
+        let mut record = record.map_err(|error| unreadable(error.to_string()))?;
         let (kind, data) = (&record.event.type_name, &record.event.data);
         let event = AnyEvent::decode(name.service, kind, data);
+        let event = event.map_err(|error| unreadable(error.to_string()))?;
+        let taken = units.take(record.clone());
+        record.event.data = Vec::new();
         open.push(Fact {
             at,
             record,
-            event: event.map_err(|error| unreadable(error.to_string()))?,
+            event,
             leaf: record_hash(&entry.bytes),
             void: None,
         });
-        match units.take(record.clone()) {
+        match taken {
             Ok(Taken::Open) => continue,
             Ok(Taken::Whole(_)) => {}
             Ok(Taken::Void { .. }) => {

@@ -13,11 +13,7 @@ use super::{
     rows::About,
 };
 
-pub(super) fn events(
-    maker: Maker<'_>,
-    event: &I,
-    deliveries: &Deliveries<'_>,
-) -> Vec<(About, Event)> {
+pub(super) fn events(maker: Maker<'_>, event: &I, deliveries: &Deliveries) -> Vec<(About, Event)> {
     let (about, events) = match event {
         I::LotReceived(e) => {
             let expires = e.expires_time.as_ref().map(from_proto);
@@ -106,18 +102,13 @@ fn store_party(maker: Maker<'_>) -> String {
     maker.base.party("store", maker.area(), "store")
 }
 
-fn at_store(
-    maker: Maker<'_>,
-    deliveries: &Deliveries<'_>,
-    lots: &[Allocation],
-    event: Event,
-) -> Event {
+fn at_store(maker: Maker<'_>, deliveries: &Deliveries, lots: &[Allocation], event: Event) -> Event {
     let location = deliveries.location_of(lots);
     event.stays_at(maker.base.store(maker.area(), location))
 }
 
 /// Units of lots become labelled bags, and the bags one parcel.
-fn picked(maker: Maker<'_>, e: &OrderPicked, deliveries: &Deliveries<'_>) -> Vec<Event> {
+fn picked(maker: Maker<'_>, e: &OrderPicked, deliveries: &Deliveries) -> Vec<Event> {
     let from = deliveries
         .get(&e.order_id)
         .map_or(&[][..], |d| &d.allocations);
@@ -139,7 +130,7 @@ fn picked(maker: Maker<'_>, e: &OrderPicked, deliveries: &Deliveries<'_>) -> Vec
         .into()
 }
 
-fn dispatched(maker: Maker<'_>, e: &OrderDispatched, deliveries: &Deliveries<'_>) -> Event {
+fn dispatched(maker: Maker<'_>, e: &OrderDispatched, deliveries: &Deliveries) -> Event {
     let location = deliveries.location_of(&e.allocations);
     let carrier = maker.base.party("carrier", maker.area(), &e.custodian_id);
     maker
@@ -153,11 +144,7 @@ fn dispatched(maker: Maker<'_>, e: &OrderDispatched, deliveries: &Deliveries<'_>
 }
 
 /// A bag is made in place of another, and leaves.
-fn replaced(
-    maker: Maker<'_>,
-    e: &ReplacementDispatched,
-    deliveries: &Deliveries<'_>,
-) -> Vec<Event> {
+fn replaced(maker: Maker<'_>, e: &ReplacementDispatched, deliveries: &Deliveries) -> Vec<Event> {
     let Some(bag) = &e.bag else { return Vec::new() };
     let bag = maker.base.bag(&bag.label);
     let location = deliveries.location_of(&e.allocations);

@@ -12,11 +12,7 @@ use super::{
     rows::About,
 };
 
-pub(super) fn events(
-    maker: Maker<'_>,
-    event: &L,
-    deliveries: &Deliveries<'_>,
-) -> Vec<(About, Event)> {
+pub(super) fn events(maker: Maker<'_>, event: &L, deliveries: &Deliveries) -> Vec<(About, Event)> {
     if let L::RunStarted(run) = event {
         let all = run.order_ids.iter();
         return all.flat_map(|id| started(maker, run, id)).collect();
@@ -141,7 +137,7 @@ fn started(maker: Maker<'_>, run: &RunStarted, order_id: &str) -> [(About, Event
 struct Way<'a> {
     maker: Maker<'a>,
     order_id: &'a str,
-    delivery: &'a Delivery<'a>,
+    delivery: &'a Delivery,
 }
 
 impl Way<'_> {

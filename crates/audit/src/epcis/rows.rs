@@ -1,7 +1,7 @@
 //! All rows of a history: each fact's events, and the same again where
 //! something took them back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use decider::{Source, Timestamp};
 use proto::{AnyEvent, InventoryEvent as I};
@@ -13,7 +13,6 @@ use super::{
     facts::{Fact, Facts},
     inventory, logistics,
 };
-use crate::causal::Causal;
 
 /// What a row is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +48,12 @@ impl Row {
 }
 
 pub(super) fn of(
-    facts: &Facts<'_>,
-    deliveries: &Deliveries<'_>,
-    causal: &Causal,
+    facts: &Facts,
+    deliveries: &Deliveries,
+    rank: &HashMap<Source, usize>,
     options: &EpcisOptions,
 ) -> Vec<Row> {
-    let rank = |at: &Source| causal.rank.get(at).copied().unwrap_or_default();
+    let rank = |at: &Source| rank.get(at).copied().unwrap_or_default();
     let mut rows = Vec::new();
     for fact in facts.values() {
         let maker = Maker {
@@ -91,12 +90,12 @@ pub(super) fn of(
     rows
 }
 
-fn correction<'h>(
-    fact: &Fact<'h>,
+fn correction(
+    fact: &Fact,
     about: &About,
-    facts: &Facts<'h>,
-    deliveries: &Deliveries<'h>,
-) -> Option<Correction<'h>> {
+    facts: &Facts,
+    deliveries: &Deliveries,
+) -> Option<Correction> {
     if let Some(note) = fact.void {
         return Some(Correction {
             reason: Reason::DidNotOccur,
@@ -107,7 +106,7 @@ fn correction<'h>(
     let About::Order(order_id) = about else {
         return None;
     };
-    let delivery: &Delivery<'h> = deliveries.get(order_id)?;
+    let delivery: &Delivery = deliveries.get(order_id)?;
     match &fact.event {
         AnyEvent::Inventory(I::StockReserved(_) | I::OrderPicked(_)) => {
             delivery.reservation_taken_back()

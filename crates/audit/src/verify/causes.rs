@@ -16,16 +16,16 @@ pub(super) fn check(
     history: &History,
     name: LogName,
     log: &Log,
+    standing: &Standing,
     findings: &mut Vec<Finding>,
 ) -> u64 {
     let mut causes = 0;
     let mut cursors = BTreeMap::<(Service, u32), Position>::new();
     let mut before: Option<Source> = None;
-    let idle = Standing::of(log).idle;
     for entry in &log.entries {
         // A voided reaction did not take place; it comes again.
-        let raw = match &entry.record {
-            Ok(raw) if !idle.contains(&entry.position) => raw,
+        let raw = match entry.record() {
+            Ok(raw) if !standing.idle.contains(&entry.position) => raw,
             _ => {
                 before = None;
                 continue;
@@ -34,7 +34,7 @@ pub(super) fn check(
         let position = entry.position;
         let (source, reacted) = match &raw.cause {
             Cause::Source(source) => (Some(*source), true),
-            _ => (cursor(raw), false),
+            _ => (cursor(&raw), false),
         };
         let Some(source) = source else {
             before = None;

@@ -1,10 +1,7 @@
 //! The records of one log, one after another: positions, revisions, times,
 //! events, requests.
 
-use std::{
-    collections::{HashMap, HashSet},
-    marker::PhantomData,
-};
+use std::{collections::HashMap, marker::PhantomData};
 
 use decider::{Cause, DecodeError, Domain, EventSet, Position, Revision, StreamId, Timestamp};
 use proto::record::{self, Raw, RecordError};
@@ -62,7 +59,7 @@ impl<'s, D: Domain> Records<'s, D> {
             self.find(Kind::PositionGap, position, detail);
         }
         self.last = position;
-        let raw = match &entry.record {
+        let raw = match entry.record() {
             Ok(raw) => raw,
             Err(error) => {
                 self.close();
@@ -73,23 +70,22 @@ impl<'s, D: Domain> Records<'s, D> {
             let detail = format!("the record there says that it is at {}", raw.position);
             self.find(Kind::PositionGap, position, detail);
         }
-        self.revision(position, raw);
+        self.revision(position, &raw);
         if raw.recorded < self.time {
             let back = self.time.0.saturating_sub(raw.recorded.0);
             let detail = format!("it is recorded {back} ms before the record before it");
             self.find(Kind::TimeBackwards, position, detail);
         }
         self.time = self.time.max(raw.recorded);
-        self.event(position, raw);
-        self.request(position, raw);
+        self.event(position, &raw);
+        self.request(position, &raw);
     }
 
     /// Streams, requests, and what was found.
     pub(super) fn finish(mut self) -> (u64, u64, Vec<Finding>) {
         self.close();
-        let streams: HashSet<&StreamId> = self.revisions.keys().collect();
         (
-            streams.len() as u64,
+            self.revisions.len() as u64,
             self.answered.len() as u64,
             self.findings,
         )

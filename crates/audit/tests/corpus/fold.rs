@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{corpus, town::Town};
 
-const RUNTIME_PREFIX: &str = "baogong.log.v1.";
+pub const RUNTIME_PREFIX: &str = "baogong.log.v1.";
 
 /// The digest of a state: of all that its domain tells of it, for each entity
 /// that has a stream. The one place where it is said what is compared.

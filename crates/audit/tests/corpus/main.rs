@@ -11,6 +11,7 @@
 //! the day of `story` with the services of today, and takes from its logs the
 //! types and forms that have no file yet.
 
+mod alone;
 mod corpus;
 mod fold;
 mod story;

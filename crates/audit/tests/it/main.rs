@@ -5,6 +5,7 @@ mod breaks;
 mod bundle;
 mod commands;
 mod directories;
+mod entities;
 mod moments;
 mod proofs;
 mod receipts;

@@ -12,6 +12,7 @@ use audit::{AuditError, LogName, Source, load, reconcile, verify};
 use bytes::Bytes;
 use decider::Service;
 use futures::Stream;
+use prost::{Message, Name};
 use proto::{
     admin::v1::{
         AdvanceClockRequest, AdvanceClockResponse, GetStatusRequest, GetStatusResponse,
@@ -21,9 +22,10 @@ use proto::{
     log::v1::{
         GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
         GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
-        ReadRequest, ReadResponse,
+        ReadRequest, ReadResponse, ReadStreamRequest, ReadStreamResponse, UnitVoided,
         log_service_server::{LogService, LogServiceServer},
     },
+    record::{self, Raw},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -46,6 +48,10 @@ struct Growing {
     /// Records that its newest checkpoint covers, and how many more it covers
     /// when it is asked again.
     signed: Arc<AtomicUsize>,
+    /// Whether it answers questions for one stream.
+    indexed: bool,
+    /// The second record of a stream, as a service that hides something.
+    leaves_out: bool,
 }
 
 impl Growing {
@@ -66,6 +72,7 @@ impl Growing {
 #[tonic::async_trait]
 impl LogService for Growing {
     type ReadStream = Pin<Box<dyn Stream<Item = Result<ReadResponse, Status>> + Send>>;
+    type ReadStreamStream = Pin<Box<dyn Stream<Item = Result<ReadStreamResponse, Status>> + Send>>;
 
     async fn read(
         &self,
@@ -78,8 +85,13 @@ impl LogService for Growing {
             self.records.len()
         };
         let from = usize::try_from(request.get_ref().from_position).expect("small") - 1;
+        let limit = match request.get_ref().limit {
+            0 => usize::MAX,
+            limit => usize::try_from(limit).expect("small"),
+        };
         let parts: Vec<_> = self.records[from.min(end)..end]
             .iter()
+            .take(limit)
             .map(|bytes| {
                 Ok(ReadResponse {
                     records: vec![bytes.to_vec()],
@@ -88,6 +100,42 @@ impl LogService for Growing {
             })
             .collect();
         Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
+    }
+
+    /// One record in a part.
+    async fn read_stream(
+        &self,
+        request: Request<ReadStreamRequest>,
+    ) -> Result<Response<Self::ReadStreamStream>, Status> {
+        if !self.indexed {
+            return Err(Status::unimplemented("an older version"));
+        }
+        let raws = self.records.iter().map(|bytes| record::decode(bytes));
+        let raws: Vec<_> = raws.map(|raw| raw.expect("ours")).collect();
+        let notes = raws.iter().filter_map(|raw| {
+            let note = raw.event.type_name == UnitVoided::full_name();
+            note.then(|| UnitVoided::decode(&*raw.event.data).expect("a note"))
+        });
+        let void: Vec<_> = notes.map(|n| n.from_position..=n.to_position).collect();
+        let own = raws.iter().zip(&*self.records);
+        let own = own.filter(|(raw, _)| raw.stream.as_str() == request.get_ref().stream);
+        let part = |(raw, bytes): (&Raw, &Bytes)| ReadStreamResponse {
+            records: vec![bytes.to_vec()],
+            last_position: raws.len() as u64,
+            voided_positions: Some(raw.position.0)
+                .filter(|at| void.iter().any(|torso| torso.contains(at)))
+                .into_iter()
+                .collect(),
+        };
+        let mut parts: Vec<_> = own.map(part).collect();
+        if self.leaves_out && parts.len() > 1 {
+            parts.remove(1);
+        }
+        if parts.is_empty() {
+            return Err(Status::not_found("no such stream"));
+        }
+        let parts = tokio_stream::iter(parts.into_iter().map(Ok));
+        Ok(Response::new(Box::pin(parts)))
     }
 
     async fn get_checkpoint(
@@ -183,17 +231,33 @@ impl Drop for Fakes {
 
 /// Serves the day; `at_first` says how much a service has when first asked.
 async fn serve(at_first: impl Fn(Service, usize) -> usize) -> Fakes {
-    serve_with(day().bytes(), None, at_first).await
+    serve_with(day().bytes(), None, Kind::Honest, at_first).await
 }
 
 /// Serves records with their notary, who has signed for one record so far.
 pub async fn serve_signed(records: Records, notary: &Arc<Notary>) -> Fakes {
-    serve_with(records, Some(Arc::clone(notary)), |_, all| all).await
+    let notary = Some(Arc::clone(notary));
+    serve_with(records, notary, Kind::Honest, |_, all| all).await
+}
+
+/// Serves records that do not grow.
+pub async fn serve_as(kind: Kind, records: Records) -> (Fakes, Source) {
+    let fakes = serve_with(records, None, kind, |_, all| all).await;
+    let source = Source::endpoints(&fakes.endpoints).expect("four");
+    (fakes, source)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Honest,
+    WithoutIndex,
+    LeavesOut,
 }
 
 async fn serve_with(
     logs: Records,
     notary: Option<Arc<Notary>>,
+    kind: Kind,
     at_first: impl Fn(Service, usize) -> usize,
 ) -> Fakes {
     let mut fakes = Fakes {
@@ -209,6 +273,8 @@ async fn serve_with(
             asked: Arc::default(),
             notary: notary.clone(),
             signed: Arc::new(AtomicUsize::new(1)),
+            indexed: kind != Kind::WithoutIndex,
+            leaves_out: kind == Kind::LeavesOut,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");

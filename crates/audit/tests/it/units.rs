@@ -8,7 +8,7 @@ use proto::{log::v1::UnitVoided, order::v1 as ord};
 use crate::suite::{ORDER, Suite, day, order, runtime};
 
 /// The order is cancelled, in a command of which one record more is missing.
-fn torn() -> Suite {
+pub fn torn() -> Suite {
     let mut suite = day();
     let cancelled = ord::OrderCancelled {
         order_id: ORDER.into(),
@@ -21,7 +21,7 @@ fn torn() -> Suite {
     suite
 }
 
-fn voided() -> Suite {
+pub fn voided() -> Suite {
     let mut suite = torn();
     let Position(at) = suite.find("OrderCancelled").position;
     let note = UnitVoided {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use decider::{Cause, Domain, Position, Revision, StreamId};
+use decider::{Cause, Domain, Position};
 use event_log::{Entry, EventLog, LogError};
 use proto::{
     record::{self, Raw, RecordError},
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use stream_index::{Answered, IndexError, IndexOptions, Indexed, Mark, StreamIndex};
 use tokio_util::sync::CancellationToken;
 
-use super::{Partition, QueryError, machine::recent::request_key, snapshot::record_digest};
+use super::{Partition, machine::recent::request_key, snapshot::record_digest};
 
 /// Records read and added at once.
 const CHUNK_RECORDS: usize = 4096;
@@ -193,44 +193,4 @@ pub async fn follow<D: Domain>(
         Ok(indexer.index.sync()?)
     };
     tokio::task::spawn_blocking(last).await?
-}
-
-impl<D: Domain> Partition<D> {
-    /// The durable records of one entity in order, from a revision on (0 is
-    /// read as 1), at most `limit`. Takes as long as these records take to be
-    /// read, however long the log is.
-    ///
-    /// # Errors
-    /// The partition keeps no index, or [`QueryError::NotYet`] where the index
-    /// does not come up with the log in time.
-    pub async fn read_stream(
-        &self,
-        stream: StreamId,
-        from: Revision,
-        limit: usize,
-    ) -> Result<Vec<Entry>, QueryError> {
-        let index = self.inner.index.clone().ok_or(QueryError::NoIndex)?;
-        let wanted = self.log().last_position();
-        let mut marks = index.watch();
-        let reached = marks.wait_for(|mark| mark.position >= wanted);
-        let waited = tokio::time::timeout(self.inner.limits.query_wait, reached).await;
-        match waited {
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) => return Err(QueryError::Stopped),
-            Err(_) => {
-                let actual = index.position();
-                return Err(QueryError::NotYet { wanted, actual });
-            }
-        }
-        let log = Arc::clone(self.log());
-        let reading = tokio::task::spawn_blocking(move || {
-            let positions = index.positions(&stream, from, limit);
-            let mut entries = Vec::new();
-            for position in positions.map_err(IndexerError::from)? {
-                entries.extend(log.read(position, 1)?);
-            }
-            Ok(entries)
-        });
-        reading.await.map_err(|_| QueryError::Stopped)?
-    }
 }

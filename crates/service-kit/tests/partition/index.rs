@@ -13,12 +13,11 @@ use service_kit::partition::{
     replay, restore,
 };
 use stream_index::StreamIndex;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     history::History,
     snapshots::{Happening, happen, happening, snapshots, taken},
-    toy::{No, Toy, confirm, meta, start_keeping, start_machine, stop},
+    toy::{No, Toy, confirm, meta, start_machine},
 };
 
 fn open(directory: &Path, log: &MemoryLog) -> Arc<StreamIndex> {
@@ -108,36 +107,19 @@ fn a_log_whose_revisions_do_not_continue_is_not_indexed() {
     );
 }
 
-#[tokio::test]
-async fn one_entity_is_read_without_the_rest_of_the_log() {
+/// The generation of what is kept in memory changes after every record here, so
+/// also within the two of the command.
+#[test]
+fn an_answer_is_whole_though_its_first_record_is_kept_apart() {
     let directory = tempfile::tempdir().expect("a directory");
-    let log = Arc::new(MemoryLog::new());
-    let kept = Kept {
-        index: Some(open(directory.path(), &log)),
-        ..Kept::default()
-    };
-    let (partition, writer) = start_keeping(&log, 64, kept);
-    let end = CancellationToken::new();
-    let following = tokio::spawn(indexer::follow(partition.clone(), end.clone()));
-    for (id, request) in [("a", "r1"), ("b", "r2"), ("a", "r3")] {
-        let accepted = partition.submit(confirm(id), meta(request, 1)).await;
-        accepted.expect("accepted");
+    let mut history = History::new();
+    let index = open(directory.path(), &history.log);
+    history.machine = Machine::<Toy>::reader(0).with_index(index, 1);
+    history.request("a", "r1");
+    match history.decide("a", "r1") {
+        Decision::Repeated { first, count } => assert_eq!((first, count), (Position(1), 2)),
+        other => panic!("{other:?}"),
     }
-    let read = async |from, limit| {
-        let entries = partition
-            .read_stream(order("a"), Revision(from), limit)
-            .await;
-        let entries = entries.expect("indexed");
-        entries
-            .iter()
-            .map(|entry| entry.position.0)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(read(0, 10).await, [1, 2, 5, 6]);
-    assert_eq!(read(3, 1).await, [5]);
-    stop(writer).await;
-    end.cancel();
-    following.await.expect("no panic").expect("a clean end");
 }
 
 /// What a caller learns of a decision.

@@ -5,5 +5,6 @@ mod history;
 mod index;
 mod promises;
 mod snapshots;
+mod streams;
 mod toy;
 mod units;

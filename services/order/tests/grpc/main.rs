@@ -10,6 +10,7 @@ mod group_buys;
 mod hand_over;
 mod lists;
 mod logistics;
+mod one_stream;
 mod past;
 mod proofs;
 mod repeats;

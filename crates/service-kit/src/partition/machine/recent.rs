@@ -154,12 +154,14 @@ impl Recent {
 
     /// Takes note of an answer; only the first counts.
     pub fn answer(&mut self, request_id: &str, answer: Answered) {
+        let key = request_key(request_id);
         let generation = match self {
             Self::Nothing => return,
             Self::All(all) => all,
+            // A command's records may be of both generations.
+            Self::Indexed(indexed) if indexed.old.answered.contains_key(&key) => return,
             Self::Indexed(indexed) => &mut indexed.young,
         };
-        let key = request_key(request_id);
         generation.answered.entry(key).or_insert(answer);
     }
 }
