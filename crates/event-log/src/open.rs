@@ -65,6 +65,11 @@ pub struct SledOptions {
     /// Size of one of the journal's 16 files, from 256 KiB to 64 MiB. All of
     /// them are how far a burst may be ahead of sled, on disk and in memory.
     pub journal_segment_bytes: usize,
+    /// Size of a segment of sled's file: 8 MiB in every log, and sled refuses
+    /// another. Only for tests that make thousands of logs, since sled writes a
+    /// whole segment at each opening; a leaf page has to stay below a quarter.
+    #[doc(hidden)]
+    pub sled_segment_bytes: usize,
 }
 
 impl SledOptions {
@@ -78,6 +83,7 @@ impl SledOptions {
             accept_lost_tail: false,
             check_all: false,
             journal_segment_bytes: 8 * 1024 * 1024,
+            sled_segment_bytes: SEGMENT_BYTES,
         }
     }
 
@@ -257,7 +263,7 @@ fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
     let config = || {
         sled::Config::new()
             .path(path)
-            .segment_size(SEGMENT_BYTES)
+            .segment_size(options.sled_segment_bytes)
             .cache_capacity(options.cache_bytes)
             // We flush ourselves, once for each group. sled's two modes make no
             // difference in this version.

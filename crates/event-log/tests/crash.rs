@@ -17,7 +17,7 @@ const CYCLE: &str = "EVENT_LOG_TEST_CYCLE";
 /// What the child of this cycle writes at this position.
 fn record(cycle: u64, position: u64) -> Bytes {
     let mut rng = StdRng::seed_from_u64(position ^ cycle << 32);
-    let bytes = if rng.random_ratio(1, 20) {
+    let bytes = if rng.random_ratio(1, 100) {
         20_000..50_000
     } else {
         20..400
@@ -61,7 +61,7 @@ fn append_until_the_end(path: &Path, cycle: u64) -> LogError {
     let mut rng = StdRng::seed_from_u64(cycle);
     loop {
         let mut next = log.last_position().0;
-        let units = rng.random_range(1..40);
+        let units = rng.random_range(1..20);
         let group = (0..units).map(|_| unit_behind(&mut next, cycle)).collect();
         match log.append(group) {
             Ok(last) => println!("acknowledged {last}"),

@@ -14,7 +14,33 @@ use rand::{Rng, SeedableRng};
 
 const BITS_WITH_JOURNAL: usize = 6_000;
 const BITS_WITHOUT: usize = 4_000;
+/// So many more of each where sled's segments are as large as in every log.
+const BITS_OF_FULL_SIZE: usize = 300;
 const RECORDS: u64 = 60;
+
+/// sled zeroes a whole segment at each opening. The records of these logs fill
+/// a small part of one, so the size makes no difference but for the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Segments {
+    Small,
+    FullSize,
+}
+
+impl Segments {
+    fn new_log(self, path: &Path) -> SledOptions {
+        let options = SledOptions {
+            journal_segment_bytes: 256 * 1024,
+            ..SledOptions::new(path)
+        };
+        match self {
+            Self::FullSize => options,
+            Self::Small => SledOptions {
+                sled_segment_bytes: 512 * 1024,
+                ..options
+            },
+        }
+    }
+}
 
 fn directory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
@@ -32,24 +58,18 @@ fn record(n: u64) -> Bytes {
     bytes.into()
 }
 
-fn open(path: &Path) -> Result<SledLog, LogError> {
-    let options = SledOptions {
-        sync: false,
-        journal_segment_bytes: 256 * 1024,
-        ..SledOptions::existing(path)
-    };
-    SledLog::open(options).map(|(log, _)| log)
+/// A log that was killed.
+struct Killed {
+    segments: Segments,
+    files: Vec<(PathBuf, Vec<u8>)>,
+    whole: Vec<Entry>,
 }
 
-/// The files of a log that was killed: some of it in sled, and its end in the
-/// journal alone. `journal` false: as a version without a journal left it.
-fn files(journal: bool) -> (Vec<(PathBuf, Vec<u8>)>, Vec<Entry>) {
+/// Some of it in sled, and its end in the journal alone. `journal` false: as a
+/// version without a journal left it.
+fn killed(journal: bool, segments: Segments) -> Killed {
     let dir = directory();
-    let options = SledOptions {
-        journal_segment_bytes: 256 * 1024,
-        ..SledOptions::new(dir.path())
-    };
-    let (log, _) = SledLog::open(options).unwrap();
+    let (log, _) = SledLog::open(segments.new_log(dir.path())).unwrap();
     for first in (1..=RECORDS).step_by(3) {
         let units = (first..first + 3).map(|n| Unit(vec![record(n)]));
         log.append(units.collect()).unwrap();
@@ -73,7 +93,11 @@ fn files(journal: bool) -> (Vec<(PathBuf, Vec<u8>)>, Vec<Entry>) {
     }
     files.sort();
     assert_eq!(whole.len() as u64, RECORDS);
-    (files, whole)
+    Killed {
+        segments,
+        files,
+        whole,
+    }
 }
 
 fn put(files: &[(PathBuf, Vec<u8>)], to: &Path) {
@@ -89,37 +113,44 @@ enum Outcome {
     Found(String),
 }
 
-fn outcome(path: &Path, whole: &[Entry], what: &str) -> Outcome {
-    let examined = catch_unwind(AssertUnwindSafe(|| {
-        let log = open(path)?;
-        log.read(Position(1), usize::MAX)
-    }));
-    match examined.unwrap_or_else(|_| panic!("{what}: it panicked")) {
-        Ok(entries) => {
-            assert!(entries == whole, "{what}: a silent difference");
-            Outcome::Harmless
-        }
-        Err(error) => {
-            let text = error.to_string();
-            let named = text.contains(path.to_str().unwrap());
-            assert!(named, "{what}: the error names no file: {text}");
-            let advice = match &error {
-                LogError::Damaged { .. } => "restore the log from its JetStream stream",
-                LogError::NewerFormat { .. } => "use the newer version",
-                LogError::NotALog { .. } => "is not an event log",
-                _ => panic!("{what}: {error:?}"),
-            };
-            assert!(text.contains(advice), "{what}: {text}");
-            Outcome::Found(text)
+impl Killed {
+    /// Opens a log with these files, in a directory of its own.
+    fn examine(&self, files: &[(PathBuf, Vec<u8>)], what: &str) -> Outcome {
+        let dir = directory();
+        put(files, dir.path());
+        let options = SledOptions {
+            sync: false,
+            create: false,
+            check_all: true,
+            ..self.segments.new_log(dir.path())
+        };
+        let examined = catch_unwind(AssertUnwindSafe(|| {
+            let (log, _) = SledLog::open(options)?;
+            log.read(Position(1), usize::MAX)
+        }));
+        match examined.unwrap_or_else(|_| panic!("{what}: it panicked")) {
+            Ok(entries) => {
+                assert!(entries == self.whole, "{what}: a silent difference");
+                Outcome::Harmless
+            }
+            Err(error) => Outcome::Found(advice(&error, dir.path(), what)),
         }
     }
 }
 
-/// Opens a log with these files in a directory of its own.
-fn examine(files: &[(PathBuf, Vec<u8>)], whole: &[Entry], what: &str) -> Outcome {
-    let dir = directory();
-    put(files, dir.path());
-    outcome(dir.path(), whole, what)
+/// The error's text, which names the file and says what to do.
+fn advice(error: &LogError, path: &Path, what: &str) -> String {
+    let text = error.to_string();
+    let named = text.contains(path.to_str().unwrap());
+    assert!(named, "{what}: the error names no file: {text}");
+    let advice = match error {
+        LogError::Damaged { .. } => "restore the log from its JetStream stream",
+        LogError::NewerFormat { .. } => "use the newer version",
+        LogError::NotALog { .. } => "is not an event log",
+        _ => panic!("{what}: {error:?}"),
+    };
+    assert!(text.contains(advice), "{what}: {text}");
+    text
 }
 
 /// Turns over a bit in one of the files, the larger the likelier.
@@ -138,14 +169,14 @@ fn turn_a_bit(files: &mut [(PathBuf, Vec<u8>)], rng: &mut StdRng) -> String {
 }
 
 /// How many of the bits were harmless.
-fn turned_bits(journal: bool, count: usize) -> usize {
-    let (files, whole) = files(journal);
-    assert_eq!(examine(&files, &whole, "nothing"), Outcome::Harmless);
+fn turned_bits(journal: bool, segments: Segments, count: usize) -> usize {
+    let log = killed(journal, segments);
+    assert_eq!(log.examine(&log.files, "nothing"), Outcome::Harmless);
     let harmless = |seed: usize| {
         let mut rng = StdRng::seed_from_u64(seed as u64);
-        let mut harmed = files.clone();
+        let mut harmed = log.files.clone();
         let what = turn_a_bit(&mut harmed, &mut rng);
-        examine(&harmed, &whole, &what) == Outcome::Harmless
+        log.examine(&harmed, &what) == Outcome::Harmless
     };
     std::thread::scope(|scope| {
         let half = |odd: usize| move || (0..count / 2).filter(|n| harmless(2 * n + odd)).count();
@@ -156,28 +187,37 @@ fn turned_bits(journal: bool, count: usize) -> usize {
 
 #[test]
 fn each_turned_bit_of_database_and_journal_is_found_or_harmless() {
-    let harmless = turned_bits(true, BITS_WITH_JOURNAL);
-    // What is in both is repaired; what is in one alone is found.
-    assert!(harmless > BITS_WITH_JOURNAL / 2, "{harmless}");
-    assert!(harmless < BITS_WITH_JOURNAL, "{harmless}");
+    for (segments, count) in [
+        (Segments::Small, BITS_WITH_JOURNAL),
+        (Segments::FullSize, BITS_OF_FULL_SIZE),
+    ] {
+        let harmless = turned_bits(true, segments, count);
+        // What is in both is repaired; what is in one alone is found.
+        assert!(harmless > count / 2, "{segments:?}: {harmless}");
+        assert!(harmless < count, "{segments:?}: {harmless}");
+    }
 }
 
 #[test]
 fn each_turned_bit_of_a_database_alone_is_found() {
-    let harmless = turned_bits(false, BITS_WITHOUT);
-    assert!(harmless < BITS_WITHOUT / 10, "{harmless}");
+    for (segments, count) in [
+        (Segments::Small, BITS_WITHOUT),
+        (Segments::FullSize, BITS_OF_FULL_SIZE),
+    ] {
+        let harmless = turned_bits(false, segments, count);
+        assert!(harmless < count / 10, "{segments:?}: {harmless}");
+    }
 }
 
 #[test]
 fn a_file_cut_off_at_any_border_is_found_or_harmless() {
     for journal in [true, false] {
-        let (files, whole) = files(journal);
-        for (number, (name, bytes)) in files.iter().enumerate() {
-            for border in borders(bytes, &whole) {
-                let mut cut = files.clone();
+        let log = killed(journal, Segments::FullSize);
+        for (number, (name, bytes)) in log.files.iter().enumerate() {
+            for border in borders(bytes, &log.whole) {
+                let mut cut = log.files.clone();
                 cut[number].1.truncate(border);
-                let what = format!("{} cut at {border}", name.display());
-                examine(&cut, &whole, &what);
+                log.examine(&cut, &format!("{} cut at {border}", name.display()));
             }
         }
     }
