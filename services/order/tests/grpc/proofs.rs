@@ -227,13 +227,15 @@ async fn another_life_goes_on_and_rebuilds_what_was_deleted() {
     let mut desk = Desk::with_households(&["H1", "H2", "H3"]).await;
     let before = checkpoint(&mut desk, 3).await;
     desk.start_again().await;
-    assert_eq!(checkpoint(&mut desk, 0).await, before);
+    let again = checkpoint(&mut desk, 0).await;
+    assert_eq!(again.claimed_head(), before.claimed_head());
 
     desk.stop().await;
     let tree = tree_directory(&desk.directory.path().join("data"), Service::Order, 0);
     fs::remove_dir_all(&tree).expect("removed");
     desk.start_anew().await;
-    assert_eq!(checkpoint(&mut desk, 3).await, before);
+    let rebuilt = checkpoint(&mut desk, 3).await;
+    assert_eq!(rebuilt.claimed_head(), before.claimed_head());
     desk.register("H4").await;
     let after = head(&mut desk, 4).await;
     let answer = ok(desk.log.get_consistency_proof(consistency(3, 0)).await);
