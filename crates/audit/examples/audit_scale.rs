@@ -47,6 +47,9 @@ struct Arguments {
     /// Records in all logs.
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
+    /// Where to write; a temporary directory where it is not given.
+    #[arg(long)]
+    directory: Option<PathBuf>,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -68,8 +71,11 @@ fn main() -> anyhow::Result<()> {
         eprintln!("{}", peak_memory()?);
         return Ok(());
     }
-    let directory = tempfile::tempdir()?;
-    let logs = directory.path().join("logs");
+    let temporary = tempfile::tempdir()?;
+    let directory = arguments
+        .directory
+        .unwrap_or_else(|| temporary.path().to_owned());
+    let logs = directory.join("logs");
     let started = Instant::now();
     let bytes = write(&logs, arguments.records)?;
     println!("records                        {}", arguments.records);
@@ -79,7 +85,7 @@ fn main() -> anyhow::Result<()> {
     );
     println!("written                        {:.1?}", started.elapsed());
     let path = |name: &str| -> anyhow::Result<String> {
-        let path = directory.path().join(name);
+        let path = directory.join(name);
         Ok(path.to_str().context("a path in UTF-8")?.to_owned())
     };
     let (logs, seen, bundle) = (path("logs")?, path("seen")?, path("bundle")?);

@@ -2,6 +2,12 @@
 //! their logs. What is written was checked first, against the checkpoint that
 //! goes with it; whether that checkpoint is to be believed, the policy of
 //! whoever receives it says.
+//!
+//! A delivery's records are found by looking through all logs, of running
+//! services too. Going from stream to stream with the index would miss some: a
+//! run that was planned with the order and cancelled before it left, a refused
+//! reaction in the runtime's stream, and what reacted to the order under an id
+//! of its own name the order, but no record of the order names them.
 
 use std::{collections::BTreeMap, path::Path};
 

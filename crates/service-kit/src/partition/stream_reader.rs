@@ -12,7 +12,7 @@ use proto::{
     record::{self, Raw},
     view::View,
 };
-use stream_index::StreamIndex;
+use stream_index::{IndexError, StreamIndex};
 
 use super::{Partition, QueryError, indexer::IndexerError};
 
@@ -136,11 +136,17 @@ impl StreamReader {
     pub fn read(&mut self, limit: usize) -> Result<Vec<StreamRecord>, QueryError> {
         let mut found = Vec::new();
         for (revision, position) in self.positions(limit)? {
-            let Some(entry) = self.log.read(position, 1).map_err(QueryError::Log)?.pop() else {
-                break;
+            let Some(entry) = self.log.read(position, 1)?.pop() else {
+                let last = self.log.last_position();
+                return Err(QueryError::NotRecorded {
+                    wanted: position,
+                    last,
+                });
             };
+            let raw = decode(&entry.bytes)?;
+            self.check(&raw, revision)?;
             self.next = revision.next();
-            let voided = self.is_voided(&entry)?;
+            let voided = self.is_voided(&raw)?;
             found.push(StreamRecord { entry, voided });
         }
         Ok(found)
@@ -198,15 +204,28 @@ impl StreamReader {
         Ok(())
     }
 
+    /// The index is no authority on what stands where it points.
+    fn check(&self, raw: &Raw, revision: Revision) -> Result<(), QueryError> {
+        if raw.stream == self.stream && raw.revision == revision {
+            return Ok(());
+        }
+        let other = IndexError::RevisionGap {
+            position: raw.position,
+            stream: raw.stream.clone(),
+            expected: revision,
+            found: raw.revision,
+        };
+        Err(IndexerError::from(other).into())
+    }
+
     /// A torso ends where its note stands, which is no further than its command
     /// would have reached.
-    fn is_voided(&self, entry: &Entry) -> Result<bool, QueryError> {
-        let raw = decode(&entry.bytes)?;
+    fn is_voided(&self, raw: &Raw) -> Result<bool, QueryError> {
         let behind = usize::try_from(raw.unit_remaining).unwrap_or(usize::MAX);
         if behind == 0 {
             return Ok(false);
         }
-        for entry in self.log.read(entry.position.next(), behind)? {
+        for entry in self.log.read(raw.position.next(), behind)? {
             if entry.position > self.end {
                 break;
             }

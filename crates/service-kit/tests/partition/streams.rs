@@ -233,6 +233,23 @@ async fn an_index_that_is_far_behind_is_waited_for() {
 }
 
 #[tokio::test]
+async fn an_index_that_points_at_other_records_is_not_believed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut other = History::new();
+    other.request("a", "r1");
+    let index = index_of(directory.path(), &other);
+    take_in(&index, &other);
+    let mut history = History::new();
+    history.request("b", "r1");
+    let partition = start(&history, &index);
+    let reader = partition.read_stream(order("a"), Revision(1), None).await;
+    let read = reader.expect("by the index").read(10);
+    let error = read.expect_err("another stream's");
+    assert!(matches!(error, QueryError::Indexer(_)), "{error:?}");
+    assert!(error.to_string().contains("position 1: order/b"), "{error}");
+}
+
+#[tokio::test]
 async fn what_is_recorded_while_a_stream_is_read_comes_with_the_next_reading() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut history = History::new();
