@@ -7,6 +7,8 @@ SHELL := bash
 .PHONY: help setup build run test lint baseline bench k8s images
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Records of the log that `make bench` replays at the end.
+SCALE := 1000000
 OVERLAYS := base overlays/dev overlays/production
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
@@ -48,9 +50,16 @@ lint: ## Formatting, clippy, tidy checks
 baseline: ## Take additions to the protos into the compatibility baseline
 	BAOGONG_WRITE_BASELINE=1 cargo test $(CARGOFLAGS) -p baogong-proto --test baseline
 
-bench: ## Durable appends side by side, one table; ARGS="--seconds 2 --groups 1,64"
+bench: ## Appends side by side and more; ARGS="--rounds 3 --groups 1,64", SCALE=0: no replay
 	CARGO_TARGET_DIR=$(abspath $(TARGET)) \
 		cargo run $(CARGOFLAGS) --release --manifest-path tests/bench/Cargo.toml -- $(ARGS)
+	@if [ "$(SCALE)" != 0 ]; then \
+		echo; \
+		echo "An order service's log of $(SCALE) records; targets: replay 2000000/s, restart" \
+			"3 s and 500 MB with 10000000 records."; \
+		cargo run $(CARGOFLAGS) --release -p baogong-order --example scale \
+			-- --records $(SCALE); \
+	fi
 
 k8s: ## Render the manifests with kubectl
 	@if ! command -v kubectl >/dev/null; then \
