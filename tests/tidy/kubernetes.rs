@@ -95,9 +95,14 @@ fn kustomizations_name_files_that_exist_and_all_of_them() {
 
 #[test]
 fn the_services_differ_in_their_names_only() {
+    // Save for the others' addresses, which the next test looks at.
     let text = |service: &str| {
         let path = base().join(service).with_extension("yaml");
-        tree::read(&path).replace(service, "NAME")
+        let mut text = tree::read(&path);
+        for (name, value) in sources_of(service) {
+            text = text.replace(&(name + &value), "");
+        }
+        text.replace(service, "NAME")
     };
     let first = text(SERVICES[0]);
     let mut found = Findings::default();
@@ -111,6 +116,35 @@ fn the_services_differ_in_their_names_only() {
         let same_length = own.lines().count() == first.lines().count();
         let report = format!("longer or shorter than {}.yaml", SERVICES[0]);
         found.check(same_length, format!("k8s/base/{service}.yaml"), report);
+    }
+    found.none();
+}
+
+/// How a service's manifest names the others' logs: two lines for each.
+fn sources_of(service: &str) -> Vec<(String, String)> {
+    let others = SERVICES.into_iter().filter(|other| *other != service);
+    let lines = others.map(|other| {
+        (
+            format!(
+                "            - name: BAOGONG_SOURCES__{}\n",
+                other.to_uppercase()
+            ),
+            format!("              value: \"http://{other}-{{partition}}.{other}:7400\"\n"),
+        )
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_service_reads_the_logs_of_all_others_partition_by_partition() {
+    let mut found = Findings::default();
+    for service in SERVICES {
+        let text = tree::read(&base().join(service).with_extension("yaml"));
+        for (name, value) in sources_of(service) {
+            let report = format!("`{}` is missing", (name.clone() + &value).trim());
+            let place = format!("k8s/base/{service}.yaml");
+            found.check(text.contains(&(name + &value)), place, report);
+        }
     }
     found.none();
 }
