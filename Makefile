@@ -4,14 +4,14 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint baseline bench k8s images
+.PHONY: help setup build run test lint baseline bench bench-scale k8s images
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 OVERLAYS := base overlays/dev overlays/production
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: nats-server and strace from the distribution
 	@deploy/setup.sh
@@ -51,6 +51,9 @@ baseline: ## Take additions to the protos into the compatibility baseline
 bench: ## Durable appends side by side, one table; ARGS="--seconds 2 --groups 1,64"
 	CARGO_TARGET_DIR=$(abspath $(TARGET)) \
 		cargo run $(CARGOFLAGS) --release --manifest-path tests/bench/Cargo.toml -- $(ARGS)
+
+bench-scale: ## Restart, replay and memory of a large log; ARGS="--records 10000000"
+	cargo run $(CARGOFLAGS) --release -p baogong-order --example scale -- $(ARGS)
 
 k8s: ## Render the manifests with kubectl
 	@if ! command -v kubectl >/dev/null; then \

@@ -1,9 +1,7 @@
 //! S02.
 
 use decider::{EventSet, Rejected};
-use order_domain::{
-    Command, HAND_OVER_HOUSEHOLDS_MAX, HouseholdId, Rejection, SealedContact,
-};
+use order_domain::{Command, HAND_OVER_HOUSEHOLDS_MAX, HouseholdId, Rejection, SealedContact};
 use proto::{
     OrderEvent,
     order::v1::{HouseholdRegistered, HouseholdUpdated},
