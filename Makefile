@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint baseline bench k8s images
+.PHONY: help setup build run test lint baseline bench bench-scale k8s images
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Records of the log that `make bench` replays at the end.
@@ -13,7 +13,7 @@ OVERLAYS := base overlays/dev overlays/production
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: nats-server and strace from the distribution
 	@deploy/setup.sh
@@ -60,6 +60,9 @@ bench: ## Appends side by side and more; ARGS="--rounds 3 --groups 1,64", SCALE=
 		cargo run $(CARGOFLAGS) --release -p baogong-order --example scale \
 			-- --records $(SCALE); \
 	fi
+
+bench-scale: ## Restart, replay and memory of a large log; ARGS="--records 10000000"
+	cargo run $(CARGOFLAGS) --release -p baogong-order --example scale -- $(ARGS)
 
 k8s: ## Render the manifests with kubectl
 	@if ! command -v kubectl >/dev/null; then \

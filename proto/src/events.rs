@@ -45,6 +45,21 @@ macro_rules! event_set {
                 }
             }
 
+            fn decode_again(&mut self, type_name: &str, data: &[u8]) -> Result<(), DecodeError> {
+                let (type_name, data) = crate::upcast::to_today(type_name, data);
+                if self.type_name() != type_name {
+                    *self = Self::decode(type_name, &data)?;
+                    return Ok(());
+                }
+                if crate::again::Again::again(self, &data).is_some() {
+                    return Ok(());
+                }
+                let decoded = match self {
+                    $(Self::$event(message) => crate::again::flat(message, &data),)*
+                };
+                decoded.map_err(|error| malformed(type_name, &error))
+            }
+
             fn stream(&self) -> StreamId {
                 match self {
                     $(Self::$event(message) => StreamId::new($category, event_set!(@id message $($field).+)),)*
@@ -68,10 +83,14 @@ macro_rules! event_set {
 }
 
 fn decode_as<M: Message + Default + Name>(type_name: &str, data: &[u8]) -> Result<M, DecodeError> {
-    M::decode(data).map_err(|error| DecodeError::Malformed {
+    M::decode(data).map_err(|error| malformed(type_name, &error))
+}
+
+fn malformed(type_name: &str, error: &prost::DecodeError) -> DecodeError {
+    DecodeError::Malformed {
         type_name: type_name.to_owned(),
         message: error.to_string(),
-    })
+    }
 }
 
 event_set!(

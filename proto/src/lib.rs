@@ -4,6 +4,7 @@
 //! stands in the event logs and what goes over the bus. This crate contains no
 //! rules and performs no I/O.
 
+mod again;
 pub mod events;
 pub mod record;
 pub mod requests;
@@ -11,6 +12,7 @@ pub mod time;
 pub mod unit;
 pub mod upcast;
 pub mod view;
+mod wire;
 
 macro_rules! packages {
     ($($package:ident = $name:literal),*) => {

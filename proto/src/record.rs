@@ -141,8 +141,18 @@ fn cause_of(view: &CauseView<'_>) -> Cause {
 /// it has.
 ///
 /// # Errors
-/// The stream or the area is none; the record is of no use then.
-pub fn refill<E>(record: &mut Recorded<E>, view: &View<'_>, event: E) -> Result<(), RecordError> {
+/// The stream or the area is none, or the data is not such an event; the record
+/// is of no use then.
+pub fn refill<E: EventSet>(record: &mut Recorded<E>, view: &View<'_>) -> Result<(), RecordError> {
+    let decoded = record.event.decode_again(view.type_name, view.data);
+    decoded.map_err(|source| RecordError::Event {
+        position: view.position,
+        source,
+    })?;
+    refill_envelope(record, view)
+}
+
+fn refill_envelope<E>(record: &mut Recorded<E>, view: &View<'_>) -> Result<(), RecordError> {
     let position = view.position;
     let invalid = |field| RecordError::Field { position, field };
     record.position = Position(position);
@@ -180,7 +190,6 @@ pub fn refill<E>(record: &mut Recorded<E>, view: &View<'_>, event: E) -> Result<
     view.correlation_id.clone_into(&mut record.correlation_id);
     view.traceparent.clone_into(&mut record.traceparent);
     record.unit_remaining = view.unit_remaining;
-    record.event = event;
     Ok(())
 }
 
@@ -449,11 +458,11 @@ mod tests {
         assert_eq!(decode(bytes), general);
         if let Some(view) = View::of(bytes) {
             let mut used = raw(Cause::Timer { due: Timestamp(3) });
-            let event = Encoded {
+            used.event = Encoded {
                 type_name: view.type_name.to_owned(),
                 data: view.data.to_owned(),
             };
-            refill(&mut used, &view, event).expect("a record");
+            refill_envelope(&mut used, &view).expect("a record");
             assert_eq!(Ok(used), general);
         }
     }

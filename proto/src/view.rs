@@ -6,10 +6,10 @@
 //! that a record may have. Whatever else is valid protobuf, or is not, is left
 //! to the general decoder, so there are not two opinions on what a record is; a
 //! property test compares them.
-//!
-//! Wire format: <https://protobuf.dev/programming-guides/encoding/>.
 
 use decider::{Role, Service, Timestamp};
+
+use crate::wire::{Fields, Span, texts};
 
 /// A record's fields, borrowed from its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,157 +61,103 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn of(bytes: &'a [u8]) -> Option<Self> {
         let mut fields = Fields::of(bytes);
-        let view = Self {
-            position: fields.number(1)?,
-            event_id: fields.text(2)?,
-            stream: fields.text(3)?,
-            revision: fields.number(4)?,
-            type_name: fields.text(5)?,
-            occurred: timestamp(fields.bytes(6)?)?,
-            recorded: timestamp(fields.bytes(7)?)?,
-            actor: actor(fields.present(8)?)?,
-            cause: cause(fields.present(9)?)?,
-            correlation_id: fields.text(10)?,
-            traceparent: fields.text(11)?,
-            area: fields.text(12)?,
-            data: fields.bytes(13)?,
-            unit_remaining: fields.small(14)?,
-        };
-        let stream = view.stream.split_once('/');
+        let position = fields.number(1)?;
+        let (event_id, stream) = (fields.span(2)?, fields.span(3)?);
+        let revision = fields.number(4)?;
+        let type_name = fields.span(5)?;
+        let occurred = timestamp(fields.message_or_empty(6)?)?;
+        let recorded = timestamp(fields.message_or_empty(7)?)?;
+        let (role, actor_id, on_behalf_of) = actor(fields.message(8)?)?;
+        let (mut cause, cause_id) = cause(bytes, fields.message(9)?)?;
+        let (correlation_id, traceparent) = (fields.span(10)?, fields.span(11)?);
+        let area = fields.span(12)?;
+        let data = fields.bytes(13)?;
+        let unit_remaining = fields.small(14)?;
+
+        // Between these groups lie bytes that are no text.
+        let [event_id, stream, type_name] = texts(bytes, [event_id, stream, type_name])?;
+        let [id, on_behalf_of, cause_id] = texts(bytes, [actor_id, on_behalf_of, cause_id])?;
+        let [correlation_id, traceparent, area] =
+            texts(bytes, [correlation_id, traceparent, area])?;
+        if let CauseView::Request { request_id, .. } = &mut cause {
+            *request_id = cause_id;
+        }
+        let (category, entity) = stream.split_once('/')?;
         let valid = fields.end()
-            && view.position > 0
-            && stream.is_some_and(|(category, id)| !category.is_empty() && !id.is_empty())
-            && view.area.len() == 9
-            && view.area.bytes().all(|digit| digit.is_ascii_digit());
-        valid.then_some(view)
+            && position > 0
+            && !category.is_empty()
+            && !entity.is_empty()
+            && area.len() == 9
+            && area.bytes().all(|digit| digit.is_ascii_digit());
+        valid.then_some(Self {
+            position,
+            event_id,
+            stream,
+            revision,
+            type_name,
+            occurred,
+            recorded,
+            actor: ActorView {
+                role,
+                id,
+                on_behalf_of,
+            },
+            cause,
+            correlation_id,
+            traceparent,
+            area,
+            data,
+            unit_remaining,
+        })
     }
 }
 
-fn actor(bytes: &[u8]) -> Option<ActorView<'_>> {
-    let mut fields = Fields::of(bytes);
-    let role = usize::try_from(fields.number(1)?).ok()?;
-    let view = ActorView {
-        // The numbers of `baogong.log.v1.Role` from 1, in this order.
-        role: *Role::ALL.get(role.checked_sub(1)?)?,
-        id: fields.text(2)?,
-        on_behalf_of: fields.text(3)?,
-    };
-    fields.end().then_some(view)
+/// The role, the id and for whom.
+fn actor(mut fields: Fields<'_>) -> Option<(Role, Span, Span)> {
+    let number = usize::try_from(fields.number(1)?).ok()?;
+    // The numbers of `baogong.log.v1.Role` from 1, in this order.
+    let role = *Role::ALL.get(number.checked_sub(1)?)?;
+    let (id, on_behalf_of) = (fields.span(2)?, fields.span(3)?);
+    fields.end().then_some((role, id, on_behalf_of))
 }
 
-fn cause(bytes: &[u8]) -> Option<CauseView<'_>> {
-    let mut which = Fields::of(bytes);
-    let kind = which.0.first()? >> 3;
-    let inside = which.present(kind)?;
-    let mut fields = Fields::of(inside);
+/// With the id of a request apart, since it is looked at with other texts.
+fn cause<'a>(bytes: &'a [u8], mut which: Fields<'a>) -> Option<(CauseView<'a>, Span)> {
+    let kind = which.next()?;
+    let mut fields = which.message(kind)?;
+    let mut id = fields.nothing();
     let view = match kind {
-        1 => CauseView::Request {
-            request_id: fields.text(1)?,
-            digest: fields.bytes(2)?.try_into().ok()?,
-            record_count: fields.small(3)?,
-        },
+        1 => {
+            id = fields.span(1)?;
+            CauseView::Request {
+                request_id: "",
+                digest: fields.bytes(2)?.try_into().ok()?,
+                record_count: fields.small(3)?,
+            }
+        }
         2 => CauseView::Source {
-            service: Service::parse(fields.text(1)?)?,
+            service: service(&bytes[fields.span(1)?])?,
             partition: fields.small(2)?,
             position: fields.number(3)?,
         },
         3 => CauseView::Timer {
-            due: timestamp(fields.bytes(1)?)?,
+            due: timestamp(fields.message_or_empty(1)?)?,
         },
         _ => return None,
     };
-    (which.end() && fields.end()).then_some(view)
+    (which.end() && fields.end()).then_some((view, id))
+}
+
+fn service(name: &[u8]) -> Option<Service> {
+    let mut all = Service::ALL.into_iter();
+    all.find(|service| service.name().as_bytes() == name)
 }
 
 /// An absent one is 1970, as protobuf has it.
-fn timestamp(bytes: &[u8]) -> Option<Timestamp> {
-    let mut fields = Fields::of(bytes);
+fn timestamp(mut fields: Fields<'_>) -> Option<Timestamp> {
     let time = prost_types::Timestamp {
         seconds: fields.number(1)?.cast_signed(),
         nanos: i32::try_from(fields.number(2)?).ok()?,
     };
     fields.end().then(|| crate::time::from_proto(&time))
-}
-
-/// What is left of a message whose fields come in the order of their numbers,
-/// all below 16, so that a key is one byte.
-struct Fields<'a>(&'a [u8]);
-
-const VARINT: u8 = 0;
-const LENGTH_DELIMITED: u8 = 2;
-
-impl<'a> Fields<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
-        Self(bytes)
-    }
-
-    fn end(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Takes the key of a field, if it comes next.
-    fn key(&mut self, field: u8, wire_type: u8) -> bool {
-        match self.0.split_first() {
-            Some((key, rest)) if *key == field << 3 | wire_type => {
-                self.0 = rest;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// 0 where it is absent.
-    fn number(&mut self, field: u8) -> Option<u64> {
-        if self.key(field, VARINT) {
-            self.varint()
-        } else {
-            Some(0)
-        }
-    }
-
-    fn small(&mut self, field: u8) -> Option<u32> {
-        self.number(field)?.try_into().ok()
-    }
-
-    /// Empty where it is absent.
-    fn bytes(&mut self, field: u8) -> Option<&'a [u8]> {
-        if !self.key(field, LENGTH_DELIMITED) {
-            return Some(&[]);
-        }
-        let length = usize::try_from(self.varint()?).ok()?;
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    /// None where it is absent.
-    fn present(&mut self, field: u8) -> Option<&'a [u8]> {
-        let key = field << 3 | LENGTH_DELIMITED;
-        (self.0.first() == Some(&key)).then(|| self.bytes(field))?
-    }
-
-    fn text(&mut self, field: u8) -> Option<&'a str> {
-        std::str::from_utf8(self.bytes(field)?).ok()
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let (first, rest) = self.0.split_first()?;
-        if *first < 0x80 {
-            self.0 = rest;
-            return Some(u64::from(*first));
-        }
-        let mut value = 0;
-        for (n, byte) in self.0.iter().take(10).enumerate() {
-            // The tenth byte has room for one bit.
-            if n == 9 && *byte > 1 {
-                return None;
-            }
-            value |= u64::from(byte & 0x7f) << (7 * n);
-            if *byte < 0x80 {
-                self.0 = &self.0[n + 1..];
-                return Some(value);
-            }
-        }
-        None
-    }
 }

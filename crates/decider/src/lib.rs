@@ -41,6 +41,15 @@ pub trait EventSet: Clone + std::fmt::Debug + PartialEq + Send + Sync + Sized + 
     /// # Errors
     /// The type is not of this set, or the bytes are not such a message.
     fn decode(type_name: &str, data: &[u8]) -> Result<Self, DecodeError>;
+    /// Becomes what [`Self::decode`] would give, in the memory that it has
+    /// where it is of that type already.
+    ///
+    /// # Errors
+    /// As [`Self::decode`]; it is any event of its type then.
+    fn decode_again(&mut self, type_name: &str, data: &[u8]) -> Result<(), DecodeError> {
+        *self = Self::decode(type_name, data)?;
+        Ok(())
+    }
     /// The stream (the entity's history) to which the event belongs.
     fn stream(&self) -> StreamId;
 }

@@ -1,8 +1,9 @@
 //! Texts that come again and again: reasons, ids of cadres and of checkpoints.
 //! A state keeps each once.
 
-use std::{borrow::Borrow, collections::HashSet, fmt, ops::Deref, sync::Arc};
+use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
 /// A text that may be shared.
@@ -19,6 +20,12 @@ impl Default for Name {
 impl From<&str> for Name {
     fn from(text: &str) -> Self {
         Self(text.into())
+    }
+}
+
+impl From<Name> for Arc<str> {
+    fn from(name: Name) -> Self {
+        name.0
     }
 }
 

@@ -35,16 +35,26 @@ pub fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
     Some((number >> 1) as i64 ^ -((number & 1) as i64))
 }
 
+/// Their number, then the bytes.
+pub fn put_bytes(bytes: &mut Vec<u8>, more: &[u8]) {
+    put_number(bytes, more.len() as u64);
+    bytes.extend_from_slice(more);
+}
+
+/// None where there are not so many.
+pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(take_number(bytes)?).ok()?;
+    let (taken, behind) = bytes.split_at_checked(length)?;
+    *bytes = behind;
+    Some(taken)
+}
+
 /// Its length, then the text.
 pub fn put_text(bytes: &mut Vec<u8>, text: &str) {
-    put_number(bytes, text.len() as u64);
-    bytes.extend_from_slice(text.as_bytes());
+    put_bytes(bytes, text.as_bytes());
 }
 
 /// None where the bytes are not a text.
 pub fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
-    let length = usize::try_from(take_number(bytes)?).ok()?;
-    let (text, behind) = bytes.split_at_checked(length)?;
-    *bytes = behind;
-    std::str::from_utf8(text).ok()
+    std::str::from_utf8(take_bytes(bytes)?).ok()
 }

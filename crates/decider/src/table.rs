@@ -12,10 +12,13 @@ use std::{
     ops::Index,
 };
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 use serde::{Serialize, Serializer};
 
 pub use crate::roll::Roll;
+/// For tables of what nobody can choose so that it collides: quick, and seeded
+/// anew for each.
+pub use hashbrown::DefaultHashBuilder;
 
 /// Rows that are allocated at once.
 const BLOCK_ROWS: usize = 1024;

@@ -43,7 +43,7 @@ impl Service {
         let known = self.partitions.of(area).and_then(|partition| {
             partition.peek(|machine| {
                 let household = machine.state().household(area, household_id)?;
-                let key_id = household.contact.as_ref().map(|c| c.key_id.clone());
+                let key_id = household.contact.as_ref().map(|c| c.key_id().to_owned());
                 Some((key_id, household.erased.is_some()))
             })
         });

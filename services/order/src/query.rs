@@ -1,16 +1,18 @@
 //! The state as response messages.
 
-use order_domain::{Coverage, CoverageRow, GroupBuy, Household, Missed, Order, State};
+use order_domain::{
+    Coverage, CoverageRow, GroupBuy, Household, Missed, Order, SealedContact, State,
+};
 use proto::{order::v1 as pb, time::to_proto};
 
 pub fn household(state: &State, household: &Household) -> pb::Household {
     pb::Household {
         household_id: (&household.household_id).into(),
-        door: Some((*household.door).clone()),
-        contact: household.contact.clone(),
-        needs: household.needs.iter().map(|need| (*need).into()).collect(),
+        door: Some(household.door.to_door()),
+        contact: household.contact.as_ref().map(SealedContact::to_sealed),
+        needs: household.needs.iter().map(i32::from).collect(),
         cadre_id: (&household.cadre_id).into(),
-        language: household.language.clone(),
+        language: (&household.language).into(),
         people: household.people,
         revision: household.revision.0,
         order_ids: state
@@ -49,7 +51,7 @@ pub fn order(state: &State, order: &Order) -> pb::Order {
     pb::Order {
         order_id: (&order.order_id).into(),
         household_id: (&order.household_id).into(),
-        door: Some((*order.door).clone()),
+        door: Some(order.door.to_door()),
         lines: order.lines.to_vec(),
         short: order.short.to_vec(),
         channel: order.channel.into(),
@@ -92,7 +94,7 @@ fn row(row: &CoverageRow) -> pb::CoverageRow {
 pub fn missed(missed: &Missed) -> pb::MissedHousehold {
     pb::MissedHousehold {
         household_id: (&missed.household_id).into(),
-        door: Some((*missed.door).clone()),
+        door: Some(missed.door.to_door()),
         cadre_id: (&missed.cadre_id).into(),
         reason: missed.reason.name().to_owned(),
         detail: missed.detail.clone(),

@@ -105,8 +105,9 @@ pub struct Machine<D: Domain> {
     test_clock: Option<Timestamp>,
     /// Records of a command whose end has not been read yet.
     units: Units,
-    /// The last record folded, for its memory.
-    scratch: Option<Box<Recorded<D::Event>>>,
+    /// The last record folded of each type, for its memory; the very last at
+    /// the end.
+    used: Vec<Box<Recorded<D::Event>>>,
 }
 
 /// Who and why, for the records of one command.
@@ -164,7 +165,7 @@ impl<D: Domain> Machine<D> {
             recorded_cursors: BTreeMap::new(),
             test_clock: None,
             units: Units::default(),
-            scratch: None,
+            used: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use decider::{Domain, Position, Timestamp};
-use event_log::EventLog;
+use event_log::{Entry, EventLog};
 use proto::view::View;
 use stream_index::StreamIndex;
 use transparency::StateDigest;
@@ -101,18 +101,29 @@ pub(super) fn go_on<D: Domain>(
         if give_up() {
             return Err(QueryError::Stopped);
         }
-        for entry in entries {
-            let is_behind = match until {
-                None => false,
-                Some(AsOf::Position(last)) => entry.position > last,
-                Some(AsOf::Time(last)) => recorded(&entry.bytes)? > last,
-            };
-            if is_behind {
-                return Ok(());
-            }
-            machine.replay(&entry.bytes)?;
+        let wanted = match until {
+            None => entries.len(),
+            Some(until) => count_until(&entries, until)?,
+        };
+        machine.replay_all(&entries[..wanted])?;
+        if wanted < entries.len() {
+            return Ok(());
         }
     }
+}
+
+/// How many of the entries are not behind the moment.
+fn count_until(entries: &[Entry], until: AsOf) -> Result<usize, ReplayError> {
+    for (n, entry) in entries.iter().enumerate() {
+        let is_behind = match until {
+            AsOf::Position(last) => entry.position > last,
+            AsOf::Time(last) => recorded(&entry.bytes)? > last,
+        };
+        if is_behind {
+            return Ok(n);
+        }
+    }
+    Ok(entries.len())
 }
 
 fn recorded(bytes: &[u8]) -> Result<Timestamp, ReplayError> {

@@ -5,7 +5,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
-    sync::Arc,
 };
 
 use decider::{
@@ -18,6 +17,7 @@ use proto::{
 };
 
 use crate::{
+    compact::DoorCodes,
     household::Household,
     ids::{GroupBuyId, HouseholdId, OrderId},
     index::Index,
@@ -173,14 +173,11 @@ impl OrderBook {
             return false;
         }
         // A household does not move: its orders share its door, and its id.
-        let same = household.filter(|household| match &event.door {
-            Some(door) => *household.door == *door,
-            None => *household.door == Default::default(),
-        });
-        let door = same.map_or_else(
-            || Arc::new(event.door.clone().unwrap_or_default()),
-            |household| household.door.clone(),
-        );
+        let door = match (household, &event.door) {
+            (Some(household), Some(door)) if household.door == *door => household.door.clone(),
+            (_, Some(door)) => DoorCodes::from(door),
+            (_, None) => DoorCodes::default(),
+        };
         let household_id = household.map_or_else(
             || event.household_id.as_str().into(),
             |household| household.household_id.clone(),

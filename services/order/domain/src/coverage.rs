@@ -6,13 +6,14 @@
 //! nobody otherwise. Served is who had an order left at the door since the
 //! contingency was activated; collected, who is known to have taken it in.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use decider::{Area, Timestamp};
-use proto::{order::v1::OrderState, types::v1::Door};
+use proto::order::v1::OrderState;
 
 use crate::{
     State,
+    compact::DoorCodes,
     household::{Household, HouseholdFilter},
     ids::{CadreId, HouseholdId, OrderId},
     order::Order,
@@ -66,7 +67,7 @@ impl CoverageRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missed {
     pub household_id: HouseholdId,
-    pub door: Arc<Door>,
+    pub door: DoorCodes,
     pub cadre_id: CadreId,
     pub reason: MissedReason,
     /// For a person: an exception code, or a group buy's title; may be empty.
@@ -186,7 +187,7 @@ pub(crate) fn coverage(state: &State, area: &Area) -> Coverage {
         .households
         .list(area, HouseholdFilter::default(), None)
     {
-        let (community, grid) = (&*household.door.community, &*household.door.grid);
+        let (community, grid) = (household.door.community(), household.door.grid());
         let standing = since.map(|since| standing(state, household, since));
         // A door without a grid is counted in its community's row alone.
         let own = (!grid.is_empty()).then_some((community, grid));

@@ -81,7 +81,7 @@ impl State {
     #[must_use]
     pub fn living_keys(&self) -> Vec<String> {
         let sealed = self.households.all().filter_map(|one| one.contact.as_ref());
-        sealed.map(|sealed| sealed.key_id.clone()).collect()
+        sealed.map(|sealed| sealed.key_id().to_owned()).collect()
     }
 }
 
@@ -115,12 +115,12 @@ impl Households {
         if household.erased.is_some() {
             return;
         }
-        household.erased = Some(Erased {
+        household.erased = Some(Box::new(Erased {
             at: record.occurred,
             reason: event.reason.clone(),
             key_id: event.key_id.clone(),
             key_destroyed: None,
-        });
+        }));
         let household = household.clone();
         self.erasures.put(&household);
     }
@@ -173,7 +173,7 @@ pub(crate) fn erase(
     }
     // Where no contact was ever recorded, the name is barred all the same.
     let key_id = match &household.contact {
-        Some(sealed) => sealed.key_id.clone(),
+        Some(sealed) => sealed.key_id().to_owned(),
         None => format!("household/{}/{household_id}", household.area),
     };
     Ok(vec![

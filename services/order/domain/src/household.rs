@@ -1,22 +1,23 @@
 //! S02: households with their door, needs and the one cadre who answers for
 //! them. Contacts are here only sealed; this module cannot read them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use decider::{
-    Area, Context, Recorded, Revision, Timestamp,
+    Area, Context, Name, Names, Recorded, Revision, Timestamp,
     table::{Entity, Table},
 };
 use proto::{
     OrderEvent,
     order::v1::{HouseholdHandedOver, HouseholdRegistered, HouseholdUpdated},
-    types::v1::{Door, Need, Sealed},
+    types::v1::{Need, Sealed},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     batch::Batch,
     command::RegisterHousehold,
+    compact::{DoorCodes, Needs, SealedContact},
     erasure::{Erased, Erasures},
     ids::{CadreId, HouseholdId},
     index::Index,
@@ -31,14 +32,13 @@ pub const HAND_OVER_HOUSEHOLDS_MAX: usize = 100;
 pub struct Household {
     pub household_id: HouseholdId,
     pub area: Area,
-    pub door: Arc<Door>,
-    pub contact: Option<Sealed>,
+    pub door: DoorCodes,
+    pub contact: Option<SealedContact>,
     /// Set once its personal data was erased; `contact` is none then.
-    pub erased: Option<Erased>,
-    /// Sorted, each once.
-    pub needs: Vec<Need>,
+    pub erased: Option<Box<Erased>>,
+    pub needs: Needs,
     pub cadre_id: CadreId,
-    pub language: String,
+    pub language: Name,
     pub people: i32,
     pub registered: Timestamp,
     pub updated: Timestamp,
@@ -47,7 +47,7 @@ pub struct Household {
 
 impl Household {
     pub(crate) fn describe(&self) -> String {
-        let door = &self.door;
+        let door = self.door.to_door();
         format!(
             "registered at {}/{}/{}/{}/{}, cadre {}, {} people, {} needs",
             door.community,
@@ -61,18 +61,25 @@ impl Household {
         ) + &self
             .erased
             .as_ref()
-            .map_or_else(String::new, Erased::describe)
+            .map_or_else(String::new, |erased| erased.describe())
     }
 
     /// A sealed contact is compared as bytes: sealing the same contact anew
     /// gives others, and what cannot be read must not be taken for the same.
     fn is(&self, asked: &RegisterHousehold) -> bool {
-        *self.door == asked.door
-            && self.contact == asked.contact
-            && self.needs == normal(&asked.needs)
+        self.door == asked.door
+            && is_contact(self.contact.as_ref(), asked.contact.as_ref())
+            && self.needs == asked.needs.iter().copied().collect()
             && self.cadre_id == asked.cadre_id
             && self.language == asked.language
             && self.people == asked.people
+    }
+}
+
+fn is_contact(known: Option<&SealedContact>, asked: Option<&Sealed>) -> bool {
+    match (known, asked) {
+        (Some(known), Some(asked)) => known == asked,
+        (known, asked) => known.is_none() && asked.is_none(),
     }
 }
 
@@ -103,6 +110,8 @@ enum Scope {
 #[derive(Debug, Default)]
 pub(crate) struct Households {
     table: Table<Household>,
+    /// Cadres and languages.
+    names: Names,
     index: Index<Scope>,
     pub(crate) erasures: Erasures,
 }
@@ -152,8 +161,8 @@ impl Households {
         self.index
             .after(&self.table, &scope, after)
             .filter(move |household| {
-                fits(&filter.community, &household.door.community)
-                    && fits(&filter.grid, &household.door.grid)
+                fits(&filter.community, household.door.community())
+                    && fits(&filter.grid, household.door.grid())
                     && fits(&filter.cadre_id, household.cadre_id.as_str())
             })
     }
@@ -188,12 +197,12 @@ impl Households {
         let household = Household {
             household_id: id,
             area: record.area.clone(),
-            door: Arc::new(event.door.clone().unwrap_or_default()),
-            contact: event.contact.clone(),
+            door: event.door.as_ref().map(DoorCodes::from).unwrap_or_default(),
+            contact: event.contact.as_ref().map(SealedContact::from),
             erased: None,
             needs: needs_of(&event.needs),
             cadre_id: event.cadre_id.as_str().into(),
-            language: event.language.clone(),
+            language: event.language.as_str().into(),
             people: event.people,
             registered: record.occurred,
             updated: record.occurred,
@@ -202,15 +211,21 @@ impl Households {
         self.put(household);
     }
 
-    pub(crate) fn put(&mut self, household: Household) {
+    pub(crate) fn put(&mut self, mut household: Household) {
+        self.names.share(&mut household.language);
+        household.cadre_id = self.names.get(household.cadre_id.as_str()).into();
         let (area, door) = (household.area.clone(), household.door.clone());
         let cadre = Scope::Cadre(area.clone(), household.cadre_id.clone());
         self.erasures.put(&household);
         let row = self.table.insert(household);
         for scope in [
             cadre,
-            Scope::Community(area.clone(), door.community.clone()),
-            Scope::Grid(area.clone(), door.community.clone(), door.grid.clone()),
+            Scope::Community(area.clone(), door.community().to_owned()),
+            Scope::Grid(
+                area.clone(),
+                door.community().to_owned(),
+                door.grid().to_owned(),
+            ),
             Scope::Area(area),
         ] {
             self.index.insert(&self.table, scope, row);
@@ -222,7 +237,7 @@ impl Households {
             household.revision = record.revision;
             household.updated = record.occurred;
             if event.contact.is_some() && household.erased.is_none() {
-                household.contact.clone_from(&event.contact);
+                household.contact = event.contact.as_ref().map(SealedContact::from);
             }
             if event.needs_changed {
                 household.needs = needs_of(&event.needs);
@@ -243,7 +258,7 @@ impl Households {
             let household = self.table.at_mut(row);
             household.revision = record.revision;
             household.updated = record.occurred;
-            let to = CadreId::from(event.to_cadre_id.as_str());
+            let to = CadreId::from(self.names.get(&event.to_cadre_id));
             let from = std::mem::replace(&mut household.cadre_id, to.clone());
             let area = household.area.clone();
             let from = Scope::Cadre(area.clone(), from);
@@ -253,21 +268,17 @@ impl Households {
     }
 }
 
-fn needs_of(values: &[i32]) -> Vec<Need> {
-    let known: Vec<Need> = values
+fn needs_of(values: &[i32]) -> Needs {
+    let known = values
         .iter()
-        .filter_map(|value| Need::try_from(*value).ok())
-        .collect();
-    normal(&known)
+        .filter_map(|value| Need::try_from(*value).ok());
+    known.collect()
 }
 
-fn normal(needs: &[Need]) -> Vec<Need> {
-    let set: BTreeSet<Need> = needs.iter().copied().collect();
-    set.into_iter().collect()
-}
-
+/// Sorted, each once.
 fn values(needs: &[Need]) -> Vec<i32> {
-    normal(needs).into_iter().map(i32::from).collect()
+    let needs: Needs = needs.iter().copied().collect();
+    needs.iter().map(i32::from).collect()
 }
 
 /// A household's id is its stream's: it is unique over all areas of the
@@ -314,8 +325,8 @@ pub(crate) fn update(
             household_id: household_id.clone(),
         });
     }
-    let contact = contact.filter(|contact| household.contact.as_ref() != Some(*contact));
-    let needs = needs.filter(|needs| household.needs != normal(needs));
+    let contact = contact.filter(|contact| !is_contact(household.contact.as_ref(), Some(contact)));
+    let needs = needs.filter(|needs| household.needs != needs.iter().copied().collect());
     if contact.is_none() && needs.is_none() {
         return Ok(vec![]);
     }

@@ -7,7 +7,7 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-use decider::EntityId;
+use decider::{EntityId, Name};
 use serde::{Deserialize, Serialize};
 
 macro_rules! id {
@@ -35,6 +35,12 @@ macro_rules! id {
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 Self(text.into())
+            }
+        }
+
+        impl From<Name> for $name {
+            fn from(name: Name) -> Self {
+                Self(name.into())
             }
         }
 

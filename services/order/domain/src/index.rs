@@ -3,16 +3,16 @@
 
 use std::{borrow::Borrow, collections::HashMap, fmt, hash::Hash};
 
-use decider::table::{Entity, Roll, Row, Table};
+use decider::table::{DefaultHashBuilder, Entity, Roll, Row, Table};
 
 pub(crate) struct Index<K> {
-    rolls: HashMap<K, Roll>,
+    rolls: HashMap<K, Roll, DefaultHashBuilder>,
 }
 
 impl<K> Default for Index<K> {
     fn default() -> Self {
         Self {
-            rolls: HashMap::new(),
+            rolls: HashMap::default(),
         }
     }
 }

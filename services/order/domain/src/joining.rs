@@ -95,6 +95,6 @@ fn check_offers(group_buy: &GroupBuy, asked: &PlaceOrder) -> Result<(), Rejectio
 
 fn covers(group_buy: &GroupBuy, household: &Household) -> bool {
     let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
-    fits(&group_buy.community, &household.door.community)
-        && fits(&group_buy.grid, &household.door.grid)
+    fits(&group_buy.community, household.door.community())
+        && fits(&group_buy.grid, household.door.grid())
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod book;
 mod command;
+mod compact;
 mod contingency;
 mod coverage;
 mod erasure;
@@ -27,6 +28,7 @@ mod timers;
 
 pub use book::OrderFilter;
 pub use command::{Command, Intake, OpenGroupBuy, PlaceOrder, Progress, RegisterHousehold};
+pub use compact::{DoorCodes, Needs, SealedContact};
 pub use contingency::Contingency;
 pub use coverage::{Coverage, CoverageRow, FULL_BASIS_POINTS, Missed, MissedReason};
 pub use erasure::{Erased, PendingErasure};

@@ -1,19 +1,17 @@
 //! S05 and the life of an order: placing and cancelling. How other services
 //! carry it forward is decided in `fulfilment`.
 
-use std::sync::Arc;
-
 use decider::{Area, Context, Name, Revision, Role, Timestamp, table::Entity};
 use proto::{
     OrderEvent,
     order::v1::{CancelReason, Channel, OrderCancelled, OrderPlaced, OrderReleased, OrderState},
-    types::v1::Door,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     State,
     command::{Intake, PlaceOrder},
+    compact::DoorCodes,
     ids::{GroupBuyId, HouseholdId, OrderId},
     joining,
     lines::Lines,
@@ -31,7 +29,7 @@ pub struct Order {
     pub household_id: HouseholdId,
     /// Written apart, where it is not the household's.
     #[serde(skip)]
-    pub door: Arc<Door>,
+    pub door: DoorCodes,
     pub lines: Lines,
     /// What was missing at a partial confirmation.
     pub short: Lines,
@@ -98,7 +96,7 @@ pub(crate) fn place(
     let mut placed = OrderPlaced {
         order_id: order_id.clone(),
         household_id: (&household.household_id).into(),
-        door: Some(household.door.as_ref().clone()),
+        door: Some(household.door.to_door()),
         lines: asked.lines.clone(),
         channel: channel.into(),
         group_buy_id: String::new(),

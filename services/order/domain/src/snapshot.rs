@@ -1,14 +1,12 @@
 //! The state as it is written: its entities in the order of their ids, each
 //! once. Lists, timers and what is shared are made anew on reading.
 
-use std::sync::Arc;
-
 use decider::{Invariant, table::Table};
-use proto::types::v1::Door;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     book::OrderBook,
+    compact::DoorCodes,
     contingency::Contingencies,
     group_buy::{GroupBuy, GroupBuys},
     household::{Household, Households},
@@ -22,7 +20,7 @@ struct Written<'a> {
     households: &'a Table<Household>,
     group_buys: &'a Table<GroupBuy>,
     /// With the door where it is not the household's.
-    orders: Vec<(&'a Order, Option<&'a Door>)>,
+    orders: Vec<(&'a Order, Option<&'a DoorCodes>)>,
     breaches: Vec<(&'a (Invariant, String), &'a String)>,
 }
 
@@ -31,7 +29,7 @@ struct Read {
     contingencies: Contingencies,
     households: Vec<Household>,
     group_buys: Vec<GroupBuy>,
-    orders: Vec<(Order, Option<Door>)>,
+    orders: Vec<(Order, Option<DoorCodes>)>,
     breaches: Vec<((Invariant, String), String)>,
 }
 
@@ -50,7 +48,7 @@ impl Serialize for State {
                 .table()
                 .sorted()
                 .into_iter()
-                .map(|order| (order, (!own_door(order)).then_some(&*order.door)))
+                .map(|order| (order, (!own_door(order)).then_some(&order.door)))
                 .collect(),
             breaches: self.orders.breaches.iter().collect(),
         }
@@ -73,9 +71,9 @@ impl<'de> Deserialize<'de> for State {
         for (mut order, door) in read.orders {
             let household = households.get(order.household_id.as_str());
             order.door = match (door, household) {
-                (Some(door), _) => Arc::new(door),
+                (Some(door), _) => door,
                 (None, Some(household)) => household.door.clone(),
-                (None, None) => Arc::default(),
+                (None, None) => DoorCodes::default(),
             };
             orders.put_read(order, household);
         }

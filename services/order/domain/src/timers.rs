@@ -88,7 +88,7 @@ fn release(state: &State, order: &Order) -> OrderEvent {
     OrderReleased {
         order_id: (&order.order_id).into(),
         household_id: (&order.household_id).into(),
-        door: Some(order.door.as_ref().clone()),
+        door: Some(order.door.to_door()),
         lines: order.lines.to_vec(),
         cadre_id: household
             .map(|household| String::from(&household.cadre_id))

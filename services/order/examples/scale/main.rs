@@ -107,13 +107,13 @@ fn write(directory: &Path, records: u64) -> anyhow::Result<()> {
     }
     let mut n = 0;
     let mut snapshot = None;
-    // The last orders are under way, two records each.
-    while town.machine.position().0 + 2 * ACTIVE < records {
+    // The last orders are under way, three records each.
+    while town.machine.position().0 + 3 * ACTIVE < records {
         town.serve(n % ACTIVE);
         n += 1;
     }
     for n in 0..ACTIVE {
-        if snapshot.is_none() && 2 * (ACTIVE - n) <= TAIL {
+        if snapshot.is_none() && 3 * (ACTIVE - n) <= TAIL {
             town.flush();
             let started = Instant::now();
             let undigested = Taken::of(&town.machine, 0)?;

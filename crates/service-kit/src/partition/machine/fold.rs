@@ -11,7 +11,8 @@
 //!   comes again;
 //! - its cause vouches for nothing: the foreign record is taken in again.
 
-use decider::{Cause, Domain, Position, Recorded, Revision, Source, StreamId, Timestamp};
+use decider::{Cause, Domain, EventSet, Position, Recorded, Revision, Source, StreamId, Timestamp};
+use event_log::Entry;
 use prost::{Message, Name};
 use proto::{
     log::v1 as pb,
@@ -56,6 +57,29 @@ pub enum ReplayError {
 }
 
 impl<D: Domain> Machine<D> {
+    /// Takes in records that follow each other in the log: as [`Self::replay`]
+    /// on each of them, and quicker, as commands that are whole among them are
+    /// folded where they lie.
+    ///
+    /// # Errors
+    /// As [`Self::replay`].
+    pub fn replay_all(&mut self, entries: &[Entry]) -> Result<(), ReplayError> {
+        let mut views = Vec::new();
+        let mut rest = entries;
+        while let Some((first, behind)) = rest.split_first() {
+            if self.units.open().is_empty() && view_unit(rest, &mut views) {
+                for view in &views {
+                    self.fold_view(view)?;
+                }
+                rest = &rest[views.len()..];
+            } else {
+                self.replay(&first.bytes)?;
+                rest = behind;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes in a record that stands in the log. It is folded with the others
     /// of its command, once all of them are there.
     ///
@@ -67,8 +91,7 @@ impl<D: Domain> Machine<D> {
             && let Some(view) = View::of(bytes)
             && view.unit_remaining == 0
         {
-            self.check_next(Position(view.position))?;
-            self.fold_alone(&view)?;
+            self.fold_view(&view)?;
             return Ok(view.recorded);
         }
         let raw = record::decode(bytes)?;
@@ -95,24 +118,29 @@ impl<D: Domain> Machine<D> {
         }
     }
 
-    /// Folds a command of one record: most are. The record is made in the
-    /// memory of the one before it.
-    fn fold_alone(&mut self, view: &View<'_>) -> Result<(), ReplayError> {
+    /// Folds a record of a whole command. The record is made in the memory of
+    /// the last one of its type.
+    fn fold_view(&mut self, view: &View<'_>) -> Result<(), ReplayError> {
+        self.check_next(Position(view.position))?;
         if view.type_name.starts_with(RUNTIME_PREFIX) {
             return self.fold(record::raw_of(view)?);
         }
-        let event = record::event_of::<D::Event>(view)?;
-        let record = match self.scratch.take() {
-            None => Box::new(record::raw_of(view)?.map(|_| event)),
-            Some(mut record) => {
-                record::refill(&mut record, view, event)?;
+        let is_used = |used: &Box<Recorded<D::Event>>| used.event.type_name() == view.type_name;
+        let record = match self.used.iter().rposition(is_used) {
+            None => {
+                let event = record::event_of::<D::Event>(view)?;
+                Box::new(record::raw_of(view)?.map(|_| event))
+            }
+            Some(at) => {
+                let mut record = self.used.swap_remove(at);
+                record::refill(&mut record, view)?;
                 record
             }
         };
         self.check_revision(&record)?;
         self.note(&record);
         D::evolve(&mut self.state, &record);
-        self.scratch = Some(record);
+        self.used.push(record);
         Ok(())
     }
 
@@ -237,6 +265,30 @@ impl<D: Domain> Machine<D> {
         }
         Ok(())
     }
+}
+
+/// Views the records of one command; false where the first are not the whole of
+/// one, or anything about them is unusual.
+fn view_unit<'a>(entries: &'a [Entry], views: &mut Vec<View<'a>>) -> bool {
+    views.clear();
+    for entry in entries {
+        let Some(view) = View::of(&entry.bytes) else {
+            return false;
+        };
+        let follows = |last: &View<'_>| {
+            last.unit_remaining == view.unit_remaining.saturating_add(1) && last.cause == view.cause
+        };
+        // A runtime's record may say that those before it are void.
+        let is_runtime = view.type_name.starts_with(RUNTIME_PREFIX);
+        if !views.last().is_none_or(|last| follows(last) && !is_runtime) {
+            return false;
+        }
+        views.push(view);
+        if view.unit_remaining == 0 {
+            return true;
+        }
+    }
+    false
 }
 
 fn runtime_event<M: Message + Default>(raw: &Raw) -> Result<M, RecordError> {

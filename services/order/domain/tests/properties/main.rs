@@ -170,7 +170,7 @@ fn orders_are_as_they_were_placed(world: &World) -> Result<(), TestCaseError> {
         let order = order.expect("what was placed is known");
         prop_assert_eq!(order.order_id.to_string(), event.order_id.as_str());
         prop_assert_eq!(order.household_id.as_str(), &event.household_id);
-        prop_assert_eq!(Some(&*order.door), event.door.as_ref());
+        prop_assert_eq!(Some(order.door.to_door()), event.door.clone());
         prop_assert_eq!(order.lines.to_vec(), event.lines.clone());
         prop_assert_eq!(&*order.placed_by, event.placed_by.as_str());
         let short = short.remove(&event.order_id).unwrap_or_default();
@@ -216,8 +216,8 @@ fn lists_agree(state: &State) -> Result<(), TestCaseError> {
             .collect();
         for sample in &households {
             let filter = HouseholdFilter {
-                community: sample.door.community.clone(),
-                grid: sample.door.grid.clone(),
+                community: sample.door.community().to_owned(),
+                grid: sample.door.grid().to_owned(),
                 cadre_id: sample.cadre_id.to_string(),
             };
             let listed = state.households(&area, filter, None).count();
@@ -226,8 +226,8 @@ fn lists_agree(state: &State) -> Result<(), TestCaseError> {
             let expected = households
                 .iter()
                 .filter(|h| {
-                    fits(&sample.door.community, &h.door.community)
-                        && fits(&sample.door.grid, &h.door.grid)
+                    fits(sample.door.community(), h.door.community())
+                        && fits(sample.door.grid(), h.door.grid())
                         && h.cadre_id == sample.cadre_id
                 })
                 .count();
@@ -255,7 +255,7 @@ fn coverage_adds_up(state: &State) -> Result<(), TestCaseError> {
         let all = HouseholdFilter::default();
         let in_grids = state
             .households(&area, all, None)
-            .all(|household| !household.door.grid.is_empty());
+            .all(|household| !household.door.grid().is_empty());
         for of_grids in [false, true] {
             if of_grids && !in_grids {
                 continue;

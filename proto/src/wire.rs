@@ -1,0 +1,137 @@
+//! Messages read field by field where they lie, as long as they are written as
+//! prost writes them: known fields, in the order of their numbers. Whoever
+//! finds them written otherwise asks the general decoder.
+//!
+//! Wire format: <https://protobuf.dev/programming-guides/encoding/>.
+
+use std::ops::Range;
+
+/// Where in the bytes a text lies.
+pub(crate) type Span = Range<usize>;
+
+/// What is left of a message whose fields come in the order of their numbers,
+/// all below 16, so that a key is one byte.
+pub(crate) struct Fields<'a> {
+    /// Up to the message's end; a message that lies in another begins inside.
+    bytes: &'a [u8],
+    at: usize,
+}
+
+const VARINT: u8 = 0;
+const LENGTH_DELIMITED: u8 = 2;
+
+impl<'a> Fields<'a> {
+    pub(crate) const fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub(crate) const fn end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
+    /// No text, between what was read and what comes next.
+    pub(crate) const fn nothing(&self) -> Span {
+        self.at..self.at
+    }
+
+    /// The number of the field that comes next; none at the end.
+    pub(crate) fn next(&self) -> Option<u8> {
+        self.bytes.get(self.at).map(|key| key >> 3)
+    }
+
+    /// Takes the key of a field, if it comes next.
+    fn key(&mut self, field: u8, wire_type: u8) -> bool {
+        let is_next = self.bytes.get(self.at) == Some(&(field << 3 | wire_type));
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// 0 where it is absent.
+    pub(crate) fn number(&mut self, field: u8) -> Option<u64> {
+        if self.key(field, VARINT) {
+            self.varint()
+        } else {
+            Some(0)
+        }
+    }
+
+    pub(crate) fn small(&mut self, field: u8) -> Option<u32> {
+        self.number(field)?.try_into().ok()
+    }
+
+    /// Empty, and here, where it is absent.
+    pub(crate) fn span(&mut self, field: u8) -> Option<Span> {
+        if !self.key(field, LENGTH_DELIMITED) {
+            return Some(self.nothing());
+        }
+        let length = usize::try_from(self.varint()?).ok()?;
+        let start = self.at;
+        self.at = start.checked_add(length)?;
+        (self.at <= self.bytes.len()).then_some(start..self.at)
+    }
+
+    /// Empty where it is absent.
+    pub(crate) fn bytes(&mut self, field: u8) -> Option<&'a [u8]> {
+        let span = self.span(field)?;
+        self.bytes.get(span)
+    }
+
+    /// The message that a field holds; its spans are those of the whole. None
+    /// where it is absent.
+    pub(crate) fn message(&mut self, field: u8) -> Option<Self> {
+        let key = field << 3 | LENGTH_DELIMITED;
+        (self.bytes.get(self.at) == Some(&key)).then(|| self.message_or_empty(field))?
+    }
+
+    pub(crate) fn message_or_empty(&mut self, field: u8) -> Option<Self> {
+        let Span { start, end } = self.span(field)?;
+        Some(Self {
+            bytes: &self.bytes[..end],
+            at: start,
+        })
+    }
+
+    /// Lengths and small numbers are one byte.
+    #[inline]
+    fn varint(&mut self) -> Option<u64> {
+        let first = *self.bytes.get(self.at)?;
+        if first < 0x80 {
+            self.at += 1;
+            return Some(u64::from(first));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
+        let rest = self.bytes.get(self.at..)?;
+        let mut value = 0;
+        for (n, byte) in rest.iter().take(10).enumerate() {
+            // The tenth byte has room for one bit.
+            if n == 9 && *byte > 1 {
+                return None;
+            }
+            value |= u64::from(byte & 0x7f) << (7 * n);
+            if *byte < 0x80 {
+                self.at += n + 1;
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+/// Texts that lie one behind the other. What is between them is mostly text as
+/// well, and one look over all of it is far quicker than one at each.
+pub(crate) fn texts<const N: usize>(bytes: &[u8], spans: [Span; N]) -> Option<[&str; N]> {
+    let (start, end) = (spans.first()?.start, spans.last()?.end);
+    let together = std::str::from_utf8(bytes.get(start..end)?).ok();
+    let mut texts = [""; N];
+    for (text, span) in texts.iter_mut().zip(spans) {
+        *text = match together {
+            // Where a span begins or ends within a character, it is no text.
+            Some(together) => together.get(span.start - start..span.end - start)?,
+            None => std::str::from_utf8(&bytes[span]).ok()?,
+        };
+    }
+    Some(texts)
+}
