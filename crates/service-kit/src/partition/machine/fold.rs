@@ -125,8 +125,9 @@ impl<D: Domain> Machine<D> {
         if view.type_name.starts_with(RUNTIME_PREFIX) {
             return self.fold(record::raw_of(view)?);
         }
-        let is_used = |used: &Box<Recorded<D::Event>>| used.event.type_name() == view.type_name;
-        let record = match self.used.iter().rposition(is_used) {
+        let mut used = self.used.iter();
+        let used = used.rposition(|used| used.event.type_name() == view.type_name);
+        let record = match used {
             None => {
                 let event = record::event_of::<D::Event>(view)?;
                 Box::new(record::raw_of(view)?.map(|_| event))
