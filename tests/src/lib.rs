@@ -5,7 +5,7 @@ pub mod goods;
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
@@ -378,9 +378,10 @@ fn create_keys(folder: &Path, services: &[Service]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An address that was free a moment ago.
+/// An address that nobody has, and nobody takes while its service is down.
 fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    let port = bus::server::free_port()?;
+    Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port)))
 }
 
 /// A plain HTTP GET; gives the whole answer.

@@ -8,10 +8,11 @@
 //! own, so that Ctrl-C in a terminal reaches us and not it.
 
 mod cluster;
+mod ports;
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,6 +26,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 pub use cluster::Cluster;
+pub use ports::free_port;
 
 /// Restoring a large store takes its time.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -116,7 +118,7 @@ impl NatsServer {
         loop {
             server.port = match server.options.port {
                 Some(port) => port,
-                None => free_port()?,
+                None => free_ports(1)?[0],
             };
             match server.launch() {
                 Err(ServerError::NotStarted { .. }) if attempt < attempts => attempt += 1,
@@ -381,17 +383,10 @@ fn find_in_path(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-fn free_port() -> Result<u16, ServerError> {
-    free_ports(1).map(|ports| ports[0])
-}
-
-/// Different ones, since all are held until the last is found.
 fn free_ports(count: usize) -> Result<Vec<u16>, ServerError> {
-    let listeners: Result<Vec<_>, _> = (0..count)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-        .collect();
-    listeners
-        .and_then(|all| all.iter().map(|one| Ok(one.local_addr()?.port())).collect())
+    (0..count)
+        .map(|_| free_port())
+        .collect::<Result<_, _>>()
         .map_err(|e| io("looking for a free port".into(), e))
 }
 
