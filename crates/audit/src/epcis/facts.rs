@@ -13,7 +13,10 @@ use sha2::{Digest, Sha256};
 use transparency::{Hash, record_hash};
 
 use super::EpcisError;
-use crate::history::{History, Log, LogName};
+use crate::{
+    digest::hex,
+    history::{History, Log, LogName},
+};
 
 /// Names of our events are derived from this, a leaf and a part.
 const ID_DOMAIN: &str = "baogong epcis event 1";
@@ -57,10 +60,6 @@ impl Fact {
     pub fn origin(&self) -> String {
         format!("baogong/{}/{}", self.at.service, self.at.partition)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// By place; each log in its order.

@@ -1,11 +1,7 @@
 //! Master keys: 32 bytes in hexadecimal, from a file or from the environment.
 //! A key is never printed; its id, which tells nothing about it, is.
 
-use std::{
-    fmt, fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fmt, fs, path::Path};
 
 use rand::RngCore;
 use sha2::{Digest, Sha256};
@@ -14,7 +10,7 @@ use super::{
     SealingError,
     aead::{KEY_BYTES, Key},
 };
-use crate::config::SealingOptions;
+use crate::{config::SealingOptions, durable_file};
 
 /// Names a master key in the bucket and to operators: the first 8 bytes of a
 /// hash of it.
@@ -146,37 +142,16 @@ fn current(options: &SealingOptions) -> Result<MasterKey, SealingError> {
 
 /// Makes a new master key; a file that is there already stays as it is.
 ///
-/// Written under another name and linked into place, so that two services that
-/// start together end with the same key.
+/// See [`durable_file::create_secret`]: two services that start together end
+/// with the same key.
 ///
 /// # Errors
 /// The folder is missing or cannot be written.
 pub fn create(path: &Path) -> std::io::Result<()> {
     let mut key = [0; KEY_BYTES];
     rand::rng().fill_bytes(&mut key);
-    let draft: PathBuf = path.with_extension(format!("new-{}", rand::random::<u32>()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
     let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    writeln!(file, "{hex}")?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-        // A name that a power cut takes back would be made anew, with another
-        // key.
-        Ok(()) => {
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-        }
-    }
+    durable_file::create_secret(path, format!("{hex}\n").as_bytes()).map(|_| ())
 }
 
 fn parse_hex(text: &str) -> Option<Key> {
@@ -192,6 +167,8 @@ fn parse_hex(text: &str) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::config::Hidden;
 
