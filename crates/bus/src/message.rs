@@ -2,10 +2,20 @@
 
 use std::str::FromStr;
 
-use async_nats::{HeaderMap, HeaderName, HeaderValue, header::NATS_EXPECTED_LAST_SEQUENCE};
+use async_nats::header::{
+    NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_ID,
+};
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use crate::error::{BoxError, BusError};
+
+/// Headers that guard the publishing and are no part of the message.
+const OF_THE_RELAY: [HeaderName; 3] = [
+    NATS_EXPECTED_LAST_MESSAGE_ID,
+    NATS_EXPECTED_LAST_SEQUENCE,
+    NATS_MESSAGE_ID,
+];
 
 /// A message as the stream holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +40,27 @@ pub struct OutMessage {
 }
 
 impl OutMessage {
+    /// Tells the message from any other that could be stored at its position.
+    ///
+    /// The first of a stream has the same one in every history: servers up to
+    /// 2.9 take an expected sequence of 0 for none at all, and of two writers
+    /// that both found the stream empty the second is told by this that its
+    /// message is a duplicate.
+    pub(crate) fn id(&self) -> String {
+        match self.position {
+            1 => "1".to_owned(),
+            position => format!("{position}-{:08x}", crc32c::crc32c(&self.payload)),
+        }
+    }
+
     /// The headers with the fence: the server stores the message only as
-    /// number `position`.
-    pub(crate) fn fenced_headers(&self) -> Result<HeaderMap, BoxError> {
+    /// number `position`, and, where `after` is given, only behind the message
+    /// with that id.
+    pub(crate) fn fenced_headers(
+        &self,
+        id: &str,
+        after: Option<&str>,
+    ) -> Result<HeaderMap, BoxError> {
         let mut map = HeaderMap::new();
         for (name, value) in &self.headers {
             let header = HeaderName::from_str(name)
@@ -45,6 +73,10 @@ impl OutMessage {
             NATS_EXPECTED_LAST_SEQUENCE,
             HeaderValue::from(self.position.saturating_sub(1)),
         );
+        map.insert(NATS_MESSAGE_ID, id);
+        if let Some(after) = after {
+            map.insert(NATS_EXPECTED_LAST_MESSAGE_ID, after);
+        }
         Ok(map)
     }
 }
@@ -76,11 +108,11 @@ impl Message {
     }
 }
 
-/// The headers that the sender gave, without the fence.
+/// The headers that the sender gave, without those of the relay.
 fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
-        .filter(|(name, _)| **name != NATS_EXPECTED_LAST_SEQUENCE)
+        .filter(|(name, _)| !OF_THE_RELAY.contains(name))
         .flat_map(|(name, values)| {
             values
                 .iter()

@@ -8,14 +8,15 @@
 //! an abandoned attempt that reaches the server late does no harm: it is
 //! stored at its own position or refused.
 //!
-//! What the fence does and does not do: an acknowledged position holds our
-//! bytes, always, and a relay that meets another writer's messages stops. But
-//! the fence is the *number* of the message before, and messages are sent
-//! ahead of their acknowledgements: where two writers publish different
-//! histories within the same milliseconds, the stream can come to hold a piece
-//! of one behind a piece of the other. Then both are fenced, and a person must
-//! choose. So keep to one writer per partition (a lock on the log's directory,
-//! a stateful set); the fence is the second line.
+//! Messages are sent ahead of their acknowledgements, so the number alone would
+//! not keep two writers apart: where one's message is stored in place of the
+//! other's, the other's next would still find the number it waits for. So each
+//! message also names the id of the one before it. Only the first of a session
+//! cannot (a server forgets the last id when it restarts); it is sent alone,
+//! and the others follow when it is acknowledged. A stream thus holds a
+//! beginning of one history, whoever writes; a relay that meets another's
+//! messages stops. Keep to one writer per partition all the same (a lock on
+//! the log's directory, a stateful set): the fence is the second line.
 
 use std::collections::VecDeque;
 use std::future::{Future, IntoFuture};
@@ -222,22 +223,29 @@ impl Relay {
         in_flight: &mut InFlight,
         verified: &mut Option<u64>,
     ) -> Result<std::convert::Infallible, BusError> {
+        // Id of the message before `next`, once this session published it.
+        let mut before: Option<String> = None;
+        let mut room = 1;
         loop {
-            while in_flight.len() < IN_FLIGHT_MAX {
-                let records = self.read_log(next, CHUNK.min(IN_FLIGHT_MAX - in_flight.len()))?;
+            while in_flight.len() < room {
+                let records = self.read_log(next, CHUNK.min(room - in_flight.len()))?;
                 if records.is_empty() {
                     break;
                 }
                 for record in records {
-                    in_flight.push_back((next, self.publish(record).await?));
+                    let id = record.id();
+                    let ack = self.publish(record, &id, before.as_deref()).await?;
+                    in_flight.push_back((next, ack));
+                    before = Some(id);
                     next += 1;
                 }
             }
-            let may_publish = in_flight.len() < IN_FLIGHT_MAX;
+            let may_publish = in_flight.len() < room;
             tokio::select! {
                 biased;
                 position = acknowledged(in_flight, &self.stream) => {
                     let position = position?;
+                    room = IN_FLIGHT_MAX;
                     *verified = Some(position);
                     self.acknowledge(position);
                 }
@@ -246,7 +254,12 @@ impl Relay {
         }
     }
 
-    async fn publish(&self, record: OutMessage) -> Result<Ack, BusError> {
+    async fn publish(
+        &self,
+        record: OutMessage,
+        id: &str,
+        after: Option<&str>,
+    ) -> Result<Ack, BusError> {
         let unusable = |source: BoxError| BusError::Outbox {
             position: record.position,
             source,
@@ -257,7 +270,7 @@ impl Relay {
             ));
         }
         let message = PublishMessage::build()
-            .headers(record.fenced_headers().map_err(unusable)?)
+            .headers(record.fenced_headers(id, after).map_err(unusable)?)
             .payload(record.payload.clone());
         let ack = self
             .bus
@@ -326,17 +339,19 @@ fn check(
     answer: Result<PublishAck, PublishError>,
     stream: &StreamName,
 ) -> Result<(), BusError> {
+    let passed = || format!("the stream is not at {} any more", position - 1);
     match answer {
+        // The message that is there may be another one than ours.
+        Ok(ack) if ack.duplicate => Err(BusError::unavailable(passed(), "another wrote first")),
         Ok(ack) if ack.sequence == position && ack.stream == stream.to_string() => Ok(()),
         // The server did not keep to the fence: nothing may follow.
         Ok(_) => Err(BusError::Fenced {
             stream: stream.to_string(),
             position,
         }),
-        Err(e) if e.kind() == PublishErrorKind::WrongLastSequence => Err(BusError::unavailable(
-            format!("the stream is not at {} any more", position - 1),
-            e,
-        )),
+        Err(e) if e.kind() == PublishErrorKind::WrongLastSequence => {
+            Err(BusError::unavailable(passed(), e))
+        }
         Err(e) => Err(BusError::unavailable(format!("publishing {position}"), e)),
     }
 }

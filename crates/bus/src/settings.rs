@@ -4,10 +4,17 @@
 //! existing stream as it is, so settings are always read back from the server
 //! and compared.
 
+use std::time::Duration;
+
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 
 use crate::error::BusError;
 use crate::names::StreamName;
+
+/// How long a server remembers the ids of messages. They tell two writers
+/// apart that publish at the same moment; the default of two minutes would be
+/// hundreds of megabytes of ids at the relay's full rate.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(5);
 
 /// The replica of a log: nothing in it is ever dropped, removed or replaced.
 pub(crate) fn of_log(name: &StreamName, replicas: usize) -> Config {
@@ -19,6 +26,7 @@ pub(crate) fn of_log(name: &StreamName, replicas: usize) -> Config {
             name.service, name.partition
         )),
         max_messages_per_subject: -1,
+        duplicate_window: DUPLICATE_WINDOW,
         deny_delete: true,
         deny_purge: true,
         allow_rollup: false,

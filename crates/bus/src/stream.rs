@@ -270,11 +270,19 @@ impl Bus {
     }
 
     pub(crate) async fn ensure_once(&self, wanted: &Config) -> Result<Info, BusError> {
-        let created = self.info(&wanted.name).await?.is_none();
+        let mut created = self.info(&wanted.name).await?.is_none();
         if created {
             self.check_can_begin_later(wanted)?;
-            self.create(wanted).await?;
-            tracing::info!(stream = wanted.name, "JetStream stream created");
+            if let Err(refused) = self.create(wanted).await {
+                // If another creates it at this moment, the server finds that
+                // the subjects overlap with those of the other's stream.
+                if self.info(&wanted.name).await?.is_none() {
+                    return Err(refused);
+                }
+                created = false;
+            } else {
+                tracing::info!(stream = wanted.name, "JetStream stream created");
+            }
         }
         let Some(info) = self.info(&wanted.name).await? else {
             return Err(BusError::NoStream {

@@ -189,6 +189,66 @@ async fn two_relays_of_one_log_do_no_harm() {
     assert_replica(&site.bus().await, "we", 2000).await;
 }
 
+/// A log whose first record is read by two relays at the same time, so that
+/// both have seen the stream empty when either publishes.
+struct Together(Arc<Log>, Arc<std::sync::Barrier>, std::sync::Once);
+
+impl Together {
+    fn pair(left: &Arc<Log>, right: &Arc<Log>) -> [Arc<Self>; 2] {
+        let barrier = Arc::new(std::sync::Barrier::new(2));
+        [left, right].map(|log| {
+            let once = std::sync::Once::new();
+            Arc::new(Self(Arc::clone(log), Arc::clone(&barrier), once))
+        })
+    }
+}
+
+impl Outbox for Together {
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<OutMessage>, bus::BoxError> {
+        self.2.call_once(|| {
+            tokio::task::block_in_place(|| self.1.wait());
+        });
+        self.0.read(from, limit)
+    }
+    fn last_position(&self) -> u64 {
+        self.0.last_position()
+    }
+    fn wait_past(&self, position: u64) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.0.wait_past(position)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_writers_that_both_find_the_stream_empty_write_its_first_message_once() {
+    let site = Site::start();
+    let bus = site.bus().await;
+    let log = Log::of("we", 50);
+    let [one, two] = Together::pair(&log, &log);
+    let one = RunningRelay::start(&bus, &one);
+    let two = RunningRelay::start(&site.bus().await, &two);
+    one.finish().await.unwrap();
+    two.finish().await.unwrap();
+    assert_replica(&bus, "we", 50).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_histories_that_begin_at_once_one_is_fenced_at_its_first_record() {
+    let site = Site::start();
+    let bus = site.bus().await;
+    let logs = [Log::of("left", 50), Log::of("right", 50)];
+    let [one, two] = Together::pair(&logs[0], &logs[1]);
+    let one = RunningRelay::start(&bus, &one);
+    let two = RunningRelay::start(&site.bus().await, &two);
+    let ended = [one.finish().await, two.finish().await];
+    let fenced = ended.iter().position(Result::is_err).unwrap();
+    assert!(
+        matches!(&ended[fenced], Err(BusError::Fenced { position: 1, .. })),
+        "{ended:?}"
+    );
+    assert!(ended[1 - fenced].is_ok(), "{ended:?}");
+    assert_replica(&bus, ["right", "left"][fenced], 50).await;
+}
+
 #[tokio::test]
 async fn cancelling_publishes_what_the_log_holds_first() {
     let site = Site::start();

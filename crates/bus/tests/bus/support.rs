@@ -135,7 +135,7 @@ pub struct RunningRelay {
 }
 
 impl RunningRelay {
-    pub fn start(bus: &Bus, log: &Arc<Log>) -> Self {
+    pub fn start(bus: &Bus, log: &Arc<impl Outbox>) -> Self {
         let (relay, acknowledged) = Relay::new(bus.clone(), order(), Arc::clone(log));
         let cancel = CancellationToken::new();
         let task = tokio::spawn(relay.run(cancel.clone()));
@@ -148,7 +148,10 @@ impl RunningRelay {
 
     pub async fn wait_for(&mut self, position: u64) {
         let reached = self.acknowledged.wait_for(|at| *at >= position);
-        soon("acknowledgements", reached).await.unwrap();
+        if soon("acknowledgements", reached).await.is_err() {
+            let ended = soon("end of the relay", &mut self.task).await;
+            panic!("before {position} the relay ended with {ended:?}");
+        }
     }
 
     /// Cancels and returns how it ended.
@@ -162,11 +165,28 @@ impl RunningRelay {
     }
 }
 
+/// Asks until there is an answer: a cluster may be choosing its leader.
+pub async fn settled<T>(ask: impl AsyncFn() -> Result<T, BusError>) -> T {
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(e) if e.is_transient() => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(e) => panic!("{e}"),
+        }
+    }
+}
+
 /// Message k is record k, and there are exactly `count`.
 pub async fn assert_replica(bus: &Bus, author: &str, count: u64) {
-    let state = bus.stream_state(&order()).await.unwrap().unwrap();
+    let state = soon(
+        "the stream",
+        settled(async || bus.stream_state(&order()).await),
+    )
+    .await;
+    let state = state.unwrap();
     assert_eq!((state.first_sequence, state.last_sequence), (1, count));
-    let all = bus.read(&order(), 1, usize::MAX).await.unwrap();
+    let all = settled(async || bus.read(&order(), 1, usize::MAX).await);
+    let all = soon("all messages", all).await;
     assert_continues(&all, author, 1);
     assert_eq!(all.len() as u64, count);
 }
