@@ -7,7 +7,7 @@ const ROOT: &str = "baogong";
 
 /// Messages that stand in the services' states, which are written as
 /// snapshots.
-const IN_STATES: [&str; 10] = [
+const IN_STATES: [&str; 14] = [
     "baogong.types.v1.Door",
     "baogong.types.v1.Line",
     "baogong.types.v1.Sealed",
@@ -15,13 +15,17 @@ const IN_STATES: [&str; 10] = [
     "baogong.inventory.v1.Allocation",
     "baogong.inventory.v1.Bag",
     "baogong.logistics.v1.Custodian",
+    "baogong.logistics.v1.LineCount",
+    "baogong.logistics.v1.LineReceipt",
+    "baogong.logistics.v1.LoadLine",
     "baogong.logistics.v1.ParcelBag",
+    "baogong.logistics.v1.Place",
     "baogong.logistics.v1.Stop",
     "baogong.notification.v1.Parameter",
 ];
 
 /// Enumerations that stand in them.
-const VALUES_IN_STATES: [&str; 10] = [
+const VALUES_IN_STATES: [&str; 16] = [
     "baogong.types.v1.Need",
     "baogong.order.v1.Channel",
     "baogong.order.v1.GroupBuyState",
@@ -29,8 +33,14 @@ const VALUES_IN_STATES: [&str; 10] = [
     "baogong.inventory.v1.Category",
     "baogong.inventory.v1.DemandState",
     "baogong.logistics.v1.ExceptionCode",
+    "baogong.logistics.v1.IncidentKind",
+    "baogong.logistics.v1.Milestone",
+    "baogong.logistics.v1.PassState",
+    "baogong.logistics.v1.ProofKind",
+    "baogong.logistics.v1.ProofOutcome",
     "baogong.logistics.v1.ParcelState",
     "baogong.logistics.v1.RunState",
+    "baogong.logistics.v1.ShipmentState",
     "baogong.notification.v1.ChannelKind",
 ];
 

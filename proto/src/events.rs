@@ -169,6 +169,38 @@ event_set!(
         DeliveryRescheduled => "parcel": order_id;
         ParcelReturned => "parcel": order_id;
         ParcelWithdrawn => "parcel": order_id;
+        CarrierRegistered => "carrier": carrier_id;
+        CarrierSuspended => "carrier": carrier_id;
+        CarrierResumed => "carrier": carrier_id;
+        VehicleRegistered => "carrier": carrier_id;
+        VehicleWithdrawn => "carrier": carrier_id;
+        DriverRegistered => "carrier": carrier_id;
+        DriverWithdrawn => "carrier": carrier_id;
+        CapacityOffered => "carrier": carrier_id;
+        CapacityWithdrawn => "carrier": carrier_id;
+        PassApplied => "pass": pass_id;
+        PassIssued => "pass": pass_id;
+        PassRefused => "pass": pass_id;
+        PassRevoked => "pass": pass_id;
+        PassExpired => "pass": pass_id;
+        ShipmentDrafted => "shipment": shipment_id;
+        LoadChanged => "shipment": shipment_id;
+        ShipmentTendered => "shipment": shipment_id;
+        TenderAccepted => "shipment": shipment_id;
+        TenderDeclined => "shipment": shipment_id;
+        TenderExpired => "shipment": shipment_id;
+        TenderWithdrawn => "shipment": shipment_id;
+        ResourceAssigned => "shipment": shipment_id;
+        ResourceReleased => "shipment": shipment_id;
+        MilestoneReported => "shipment": shipment_id;
+        PositionReported => "shipment": shipment_id;
+        HandoverDeclared => "shipment": shipment_id;
+        CustodyTransferred => "shipment": shipment_id;
+        IncidentOpened => "shipment": shipment_id;
+        IncidentClosed => "shipment": shipment_id;
+        ProofRecorded => "shipment": shipment_id;
+        ShipmentCancelled => "shipment": shipment_id;
+        ShipmentClosed => "shipment": shipment_id;
     }
 );
 

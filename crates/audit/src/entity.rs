@@ -32,7 +32,8 @@ use crate::{
 pub fn folds_alone(service: Service, category: &str) -> bool {
     match service {
         Service::Order => matches!(category, "order" | "household" | "area"),
-        Service::Inventory | Service::Logistics => false,
+        Service::Inventory => false,
+        Service::Logistics => matches!(category, "pass" | "shipment"),
         Service::Notification => category == "contact",
     }
 }

@@ -150,6 +150,11 @@ impl<D: Domain> Spec<D> {
         fired
     }
 
+    /// Folds an event that no command may have made.
+    pub fn happened(&mut self, event: D::Event) {
+        self.record(event);
+    }
+
     fn record(&mut self, event: D::Event) {
         self.position = self.position.next();
         let stream = event.stream();

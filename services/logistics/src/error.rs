@@ -1,6 +1,6 @@
 //! Rejections as gRPC codes.
 
-use logistics_domain::Rejection;
+use logistics_domain::{FreightRejection, Rejection};
 use tonic::Code;
 
 /// One exhaustive match: a new rejection does not compile without a code.
@@ -46,5 +46,32 @@ pub fn code(rejection: &Rejection) -> Code {
         | Rejection::EntranceOpen { .. }
         | Rejection::StopsOpen { .. }
         | Rejection::EntrancesNotDisinfected { .. } => Code::FailedPrecondition,
+        Rejection::Freight(rejection) => of_freight(rejection),
+    }
+}
+
+fn of_freight(rejection: &FreightRejection) -> Code {
+    match rejection {
+        FreightRejection::Unknown { .. } => Code::NotFound,
+        FreightRejection::Exists { .. } | FreightRejection::ReportExists { .. } => {
+            Code::AlreadyExists
+        }
+        FreightRejection::Times { .. }
+        | FreightRejection::NoCapacity { .. }
+        | FreightRejection::ZoneNotApplied { .. }
+        | FreightRejection::Load { .. }
+        | FreightRejection::ReportTime { .. }
+        | FreightRejection::ReportIncomplete { .. }
+        | FreightRejection::Count { .. }
+        | FreightRejection::ProofIncomplete { .. } => Code::InvalidArgument,
+        FreightRejection::CarrierSuspended { .. } => Code::PermissionDenied,
+        FreightRejection::InUse { .. }
+        | FreightRejection::PassIs { .. }
+        | FreightRejection::PassInvalid { .. }
+        | FreightRejection::ShipmentIs { .. }
+        | FreightRejection::NobodyHasCapacity { .. }
+        | FreightRejection::TenderOver { .. }
+        | FreightRejection::VehicleTooSmall { .. }
+        | FreightRejection::ReportContradicts { .. } => Code::FailedPrecondition,
     }
 }

@@ -14,6 +14,7 @@
 mod alone;
 mod corpus;
 mod fold;
+mod haulage;
 mod story;
 mod town;
 mod write;

@@ -16,7 +16,10 @@ use proto::{
     types::v1::{Door, Line, Need, Sealed},
 };
 
-use crate::town::{Town, operator, resident};
+use crate::{
+    haulage::trunk_leg,
+    town::{Town, operator, resident},
+};
 
 const HOUR_MS: i64 = 3_600_000;
 const GATE: &str = "gate-1";
@@ -57,6 +60,7 @@ pub fn day() -> Town {
     tell(&mut town, &hard);
     erase(&mut town, 3);
     close(&mut town);
+    trunk_leg(&mut town);
     town
 }
 

@@ -9,7 +9,17 @@ use proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::units::Grams;
+use crate::{
+    freight::command::{
+        AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
+        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
+        IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
+        RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier,
+        RevokePass, SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity,
+        WithdrawDriver, WithdrawTender, WithdrawVehicle,
+    },
+    units::Grams,
+};
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident;)*) => {
@@ -65,6 +75,40 @@ commands! {
     RecordCollected;
     /// Timer: a planned run can no longer be started by its member.
     CancelRun;
+    // The trunk leg.
+    RegisterCarrier;
+    SuspendCarrier;
+    ResumeCarrier;
+    RegisterVehicle;
+    WithdrawVehicle;
+    RegisterDriver;
+    WithdrawDriver;
+    OfferCapacity;
+    WithdrawCapacity;
+    ApplyForPass;
+    IssuePass;
+    RefusePass;
+    RevokePass;
+    /// Timer.
+    ExpirePass;
+    DraftShipment;
+    ChangeLoad;
+    CancelShipment;
+    CloseShipment;
+    TenderShipment;
+    AcceptTender;
+    DeclineTender;
+    WithdrawTender;
+    /// Timer.
+    ExpireTender;
+    AssignResources;
+    ReportMilestone;
+    ReportPosition;
+    DeclareHandover;
+    TransferCustody;
+    RecordProof;
+    OpenIncident;
+    CloseIncident;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ mod custody;
 mod door;
 mod doorstep;
 mod ending;
+mod freight;
 mod member;
 mod parcel;
 pub mod planning;
@@ -42,6 +43,18 @@ pub use command::{
 pub use custody::Holder;
 pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
+pub use freight::command::{
+    AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
+    CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
+    IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
+    RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier, RevokePass,
+    SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver,
+    WithdrawTender, WithdrawVehicle,
+};
+pub use freight::{
+    ANSWER_MINUTES, Carrier, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, Pass, Pickup, Record,
+    Rejection as FreightRejection, Shipment, Subject, Tender,
+};
 pub use member::{Absence, DELIVERY_POST, Member, SHIFT_MAX_MINUTES, Shift};
 pub use parcel::{Parcel, Replacement};
 pub use query::{Page, ParcelFilter, RunFilter};
@@ -74,6 +87,7 @@ impl Domain for Logistics {
         command: &Command,
         context: &Context,
     ) -> Result<Vec<LogisticsEvent>, Rejection> {
+        let freight = &state.freight;
         match command {
             Command::RegisterCheckpoint(c) => checkpoint::register(state, c, context),
             Command::RegisterMember(c) => member::register(state, c, context),
@@ -97,6 +111,47 @@ impl Domain for Logistics {
             Command::ReturnParcel(c) => doorstep::give_back(state, c, context),
             Command::DisinfectEntrance(c) => ending::disinfect_entrance(state, c, context),
             Command::CompleteRun(c) => ending::complete(state, c, context),
+            Command::RegisterCarrier(c) => Ok(freight::carrier::register(freight, c, context)?),
+            Command::SuspendCarrier(c) => Ok(freight::carrier::suspend(freight, c, context)?),
+            Command::ResumeCarrier(c) => Ok(freight::carrier::resume(freight, c, context)?),
+            Command::RegisterVehicle(c) => {
+                Ok(freight::carrier::register_vehicle(freight, c, context)?)
+            }
+            Command::WithdrawVehicle(c) => {
+                Ok(freight::carrier::withdraw_vehicle(freight, c, context)?)
+            }
+            Command::RegisterDriver(c) => {
+                Ok(freight::carrier::register_driver(freight, c, context)?)
+            }
+            Command::WithdrawDriver(c) => {
+                Ok(freight::carrier::withdraw_driver(freight, c, context)?)
+            }
+            Command::OfferCapacity(c) => Ok(freight::capacity::offer(freight, c, context)?),
+            Command::WithdrawCapacity(c) => Ok(freight::capacity::withdraw(freight, c, context)?),
+            Command::ApplyForPass(c) => Ok(freight::pass::apply(freight, c, context)?),
+            Command::IssuePass(c) => Ok(freight::pass::issue(freight, c, context)?),
+            Command::RefusePass(c) => Ok(freight::pass::refuse(freight, c, context)?),
+            Command::RevokePass(c) => Ok(freight::pass::revoke(freight, c, context)?),
+            Command::ExpirePass(c) => Ok(freight::pass::expire(freight, c, context)?),
+            Command::DraftShipment(c) => Ok(freight::shipment::draft(freight, c, context)?),
+            Command::ChangeLoad(c) => Ok(freight::shipment::change_load(freight, c, context)?),
+            Command::CancelShipment(c) => Ok(freight::shipment::cancel(freight, c, context)?),
+            Command::CloseShipment(c) => Ok(freight::shipment::close(freight, c, context)?),
+            Command::TenderShipment(c) => Ok(freight::tender::tender(freight, c, context)?),
+            Command::AcceptTender(c) => Ok(freight::tender::accept(freight, c, context)?),
+            Command::DeclineTender(c) => Ok(freight::tender::decline(freight, c, context)?),
+            Command::WithdrawTender(c) => Ok(freight::tender::withdraw(freight, c, context)?),
+            Command::ExpireTender(c) => Ok(freight::tender::expire(freight, c, context)?),
+            Command::AssignResources(c) => Ok(freight::execution::assign(freight, c, context)?),
+            Command::ReportMilestone(c) => Ok(freight::execution::report(freight, c, context)?),
+            Command::ReportPosition(c) => {
+                Ok(freight::execution::report_position(freight, c, context)?)
+            }
+            Command::DeclareHandover(c) => Ok(freight::handover::declare(freight, c, context)?),
+            Command::TransferCustody(c) => Ok(freight::handover::transfer(freight, c, context)?),
+            Command::RecordProof(c) => Ok(freight::handover::record_proof(freight, c, context)?),
+            Command::OpenIncident(c) => Ok(freight::incident::open(freight, c, context)?),
+            Command::CloseIncident(c) => Ok(freight::incident::close(freight, c, context)?),
         }
     }
 
@@ -130,6 +185,92 @@ impl Domain for Logistics {
                 ending::entrance_disinfected(state, moment, e);
             }
             LogisticsEvent::RunCompleted(e) => ending::completed(state, moment, e),
+            LogisticsEvent::CarrierRegistered(e) => {
+                freight::carrier::registered(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::CarrierSuspended(e) => {
+                freight::carrier::suspended(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::CarrierResumed(e) => {
+                freight::carrier::resumed(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::VehicleRegistered(e) => {
+                freight::carrier::vehicle_registered(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::VehicleWithdrawn(e) => {
+                freight::carrier::vehicle_withdrawn(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::DriverRegistered(e) => {
+                freight::carrier::driver_registered(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::DriverWithdrawn(e) => {
+                freight::carrier::driver_withdrawn(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::CapacityOffered(e) => {
+                freight::capacity::offered(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::CapacityWithdrawn(e) => {
+                freight::capacity::withdrawn(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::PassApplied(e) => freight::pass::applied(&mut state.freight, moment, e),
+            LogisticsEvent::PassIssued(e) => freight::pass::issued(&mut state.freight, moment, e),
+            LogisticsEvent::PassRefused(e) => freight::pass::refused(&mut state.freight, moment, e),
+            LogisticsEvent::PassRevoked(e) => freight::pass::revoked(&mut state.freight, moment, e),
+            LogisticsEvent::PassExpired(e) => freight::pass::expired(&mut state.freight, moment, e),
+            LogisticsEvent::ShipmentDrafted(e) => {
+                freight::shipment::drafted(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::LoadChanged(e) => {
+                freight::shipment::load_changed(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::ShipmentCancelled(e) => {
+                freight::shipment::cancelled(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::ShipmentClosed(e) => {
+                freight::shipment::closed(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::ShipmentTendered(e) => {
+                freight::tender::tendered(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::TenderAccepted(e) => {
+                freight::tender::accepted(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::TenderDeclined(e) => {
+                freight::tender::declined(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::TenderExpired(e) => {
+                freight::tender::expired(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::TenderWithdrawn(e) => {
+                freight::tender::withdrawn(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::ResourceAssigned(e) => {
+                freight::execution::assigned(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::ResourceReleased(e) => {
+                freight::release::released(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::MilestoneReported(e) => {
+                freight::execution::reported(&mut state.freight, &mut state.faults, moment, e)
+            }
+            LogisticsEvent::PositionReported(e) => {
+                freight::execution::position_reported(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::HandoverDeclared(e) => {
+                freight::handover::declared(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::CustodyTransferred(e) => {
+                freight::handover::transferred(&mut state.freight, &mut state.faults, moment, e);
+            }
+            LogisticsEvent::ProofRecorded(e) => {
+                freight::handover::proof_recorded(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::IncidentOpened(e) => {
+                freight::incident::opened(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::IncidentClosed(e) => {
+                freight::incident::closed(&mut state.freight, moment, e)
+            }
         }
     }
 

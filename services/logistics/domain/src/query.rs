@@ -13,6 +13,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody,
     door::Entrance,
+    freight::{Carrier, Pass, Shipment},
     member::{Member, Shift},
     parcel::Parcel,
     rejection::{run_word, word},
@@ -75,6 +76,39 @@ impl State {
     #[must_use]
     pub fn member(&self, area: &Area, member_id: &str) -> Option<&Member> {
         self.member_in(area, member_id).ok()
+    }
+
+    /// By carrier id.
+    pub fn carriers(&self, area: &Area) -> impl Iterator<Item = &Carrier> {
+        let carriers = self.freight.carriers.values();
+        carriers.filter(move |carrier| carrier.area == *area)
+    }
+
+    /// The oldest first.
+    pub fn passes(&self, area: &Area) -> impl Iterator<Item = &Pass> {
+        let passes = self.freight.passes.values();
+        passes.filter(move |pass| pass.area == *area)
+    }
+
+    /// The oldest first.
+    pub fn shipments(&self, area: &Area) -> impl Iterator<Item = &Shipment> {
+        let shipments = self.freight.shipments.values();
+        shipments.filter(move |shipment| shipment.area == *area)
+    }
+
+    #[must_use]
+    pub fn carrier(&self, area: &Area, carrier_id: &str) -> Option<&Carrier> {
+        self.freight.carrier_in(area, carrier_id).ok()
+    }
+
+    #[must_use]
+    pub fn pass(&self, area: &Area, pass_id: &str) -> Option<&Pass> {
+        self.freight.pass_in(area, pass_id).ok()
+    }
+
+    #[must_use]
+    pub fn shipment(&self, area: &Area, shipment_id: &str) -> Option<&Shipment> {
+        self.freight.shipment_in(area, shipment_id).ok()
     }
 
     #[must_use]
@@ -174,7 +208,7 @@ impl State {
             "member" => self.members.get(id).map(Member::describe),
             "parcel" => self.parcels.get(id).map(Parcel::describe),
             "run" => self.runs.get(id).map(Run::describe),
-            _ => None,
+            _ => self.freight.describe(stream),
         }
     }
 }

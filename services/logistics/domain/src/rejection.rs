@@ -202,6 +202,9 @@ pub enum Rejection {
     },
     #[error("a capacity of {capacity} carries nothing: give member {member_id} one above zero")]
     NoCapacity { member_id: String, capacity: Grams },
+    /// About the trunk leg.
+    #[error(transparent)]
+    Freight(#[from] crate::freight::Rejection),
 }
 
 impl Rejected for Rejection {
@@ -246,6 +249,7 @@ impl Rejected for Rejection {
             Self::StopsOpen { .. } => "STOPS_OPEN",
             Self::EntrancesNotDisinfected { .. } => "ENTRANCES_NOT_DISINFECTED",
             Self::NoCapacity { .. } => "CAPACITY_INVALID",
+            Self::Freight(rejection) => rejection.reason(),
         }
     }
 }

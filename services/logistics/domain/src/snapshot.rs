@@ -7,8 +7,14 @@ use decider::table::Table;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    checkpoint::Checkpoint, custody::Faults, door::DoorKey, member::Member, parcel::Parcel,
-    run::Run, state::State,
+    checkpoint::Checkpoint,
+    custody::Faults,
+    door::DoorKey,
+    freight::{Carrier, Pass, Shipment},
+    member::Member,
+    parcel::Parcel,
+    run::Run,
+    state::State,
 };
 
 #[derive(Serialize)]
@@ -18,6 +24,9 @@ struct Written<'a> {
     parcels: &'a Table<Parcel>,
     runs: Vec<&'a Run>,
     faults: &'a Faults,
+    carriers: Vec<&'a Carrier>,
+    passes: Vec<&'a Pass>,
+    shipments: Vec<&'a Shipment>,
 }
 
 #[derive(Deserialize)]
@@ -27,6 +36,9 @@ struct Read {
     parcels: Vec<Parcel>,
     runs: Vec<Run>,
     faults: Faults,
+    carriers: Vec<Carrier>,
+    passes: Vec<Pass>,
+    shipments: Vec<Shipment>,
 }
 
 impl Serialize for State {
@@ -37,6 +49,9 @@ impl Serialize for State {
             parcels: &self.parcels,
             runs: self.runs.values().collect(),
             faults: &self.faults,
+            carriers: self.freight.carriers.values().collect(),
+            passes: self.freight.passes.values().collect(),
+            shipments: self.freight.shipments.values().collect(),
         }
         .serialize(serializer)
     }
@@ -86,6 +101,14 @@ impl<'de> Deserialize<'de> for State {
             }
             state.add_run(run);
         }
+        let freight = &mut state.freight;
+        let carriers = read.carriers.into_iter();
+        freight.carriers = carriers.map(|c| (c.carrier_id.clone(), c)).collect();
+        let passes = read.passes.into_iter();
+        freight.passes = passes.map(|p| (p.pass_id.clone(), p)).collect();
+        let shipments = read.shipments.into_iter();
+        freight.shipments = shipments.map(|s| (s.shipment_id.clone(), s)).collect();
+        freight.set_deadlines();
         Ok(state)
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     command::RunCancelReason,
     custody::{self, Faults},
     door::{DoorKey, Doors},
+    freight::Freight,
     member::Member,
     parcel::Parcel,
     rejection::word,
@@ -41,6 +42,7 @@ pub struct State {
     /// When each planned run is cancelled unless it has started.
     pub(crate) deadlines: BTreeSet<(Timestamp, String)>,
     pub(crate) faults: Faults,
+    pub(crate) freight: Freight,
     pub(crate) names: Names,
     pub(crate) doors: Doors,
 }

@@ -1,18 +1,26 @@
 //! What happens by itself: a planned run that its member can no longer start,
 //! because the shift is over or the member is absent, is cancelled, so that
-//! its parcels can be planned anew.
+//! its parcels can be planned anew. The trunk leg has timers of its own.
 
 use decider::{Due, Timestamp};
 
 use crate::{
     command::{CancelRun, Command},
+    freight,
     state::State,
 };
 
-/// Commands given out at once.
+/// Commands of each kind given out at once.
 const DUE_MAX: usize = 64;
 
 pub(crate) fn due(state: &State, now: Timestamp) -> Vec<Due<Command>> {
+    let mut due = runs_due(state, now);
+    due.extend(freight::due(&state.freight, now, DUE_MAX));
+    due.sort_by_key(|due| due.at);
+    due
+}
+
+fn runs_due(state: &State, now: Timestamp) -> Vec<Due<Command>> {
     state
         .deadlines
         .iter()
@@ -35,5 +43,8 @@ pub(crate) fn due(state: &State, now: Timestamp) -> Vec<Due<Command>> {
 }
 
 pub(crate) fn next_due(state: &State) -> Option<Timestamp> {
-    state.deadlines.first().map(|(at, _)| *at)
+    let run = state.deadlines.first().map(|(at, _)| *at);
+    run.into_iter()
+        .chain(freight::next_due(&state.freight))
+        .min()
 }

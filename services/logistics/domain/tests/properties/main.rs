@@ -1,6 +1,8 @@
 //! What holds for every plan, every day and every history.
 
 mod days;
+#[path = "../rules/haulage.rs"]
+mod haulage;
 mod nonsense;
 mod plans;
 mod snapshots;

@@ -12,7 +12,7 @@ use proto::{
     time::to_proto,
 };
 
-use crate::world::*;
+use crate::{haulage::*, world::*};
 
 /// Kind of event, entity, another entity, a number.
 pub type Seed = (u8, u8, u8, i64);
@@ -35,7 +35,10 @@ pub fn event((kind, a, b, number): Seed) -> LogisticsEvent {
     };
     let at = door(&format!("E{}", a % 2), &a.to_string());
     let order_ids = vec![order_id.clone(), format!("o-{}", b % 4)];
-    match kind % 23 {
+    if kind % 2 > 0 {
+        return haul((kind / 2, a, b, number));
+    }
+    match (kind / 2) % 23 {
         0 => pb::CheckpointRegistered {
             checkpoint_id,
             ..Default::default()
@@ -267,6 +270,221 @@ fn commands() -> Vec<Command> {
     commands
 }
 
+/// Something about the trunk leg.
+fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
+    let shipment_id = format!("s-{}", a % 3);
+    let carrier_id = ["acme", "bolt", "nobody"][usize::from(b % 3)].to_owned();
+    let pass_id = format!("p-{}", b % 2);
+    let offer_id = format!("f-{}", a % 2);
+    let round = i32::from(b % 4);
+    let short = i32::try_from(number).unwrap_or(i32::MAX);
+    let time = || Some(to_proto(Timestamp(START.0.saturating_add(number))));
+    let line = pb::LineCount {
+        line_id: "a-radish".into(),
+        units: number,
+    };
+    let load = (a % 5 > 0).then(|| one_farm().to_message());
+    match kind % 24 {
+        0 => pb::CarrierRegistered {
+            carrier_id,
+            name: String::new(),
+        }
+        .into(),
+        1 => pb::CarrierSuspended {
+            carrier_id,
+            reason: String::new(),
+        }
+        .into(),
+        2 => pb::CarrierResumed { carrier_id }.into(),
+        3 => pb::VehicleRegistered {
+            vehicle_id: vehicle(&carrier_id),
+            carrier_id,
+            capacity_grams: number,
+        }
+        .into(),
+        4 => pb::DriverRegistered {
+            driver_id: driver(&carrier_id),
+            carrier_id,
+        }
+        .into(),
+        5 => pb::CapacityOffered {
+            offer_id,
+            carrier_id,
+            zones: ZONES.map(String::from).to_vec(),
+            capacity_grams: number,
+            from_time: None,
+            to_time: time(),
+        }
+        .into(),
+        6 => pb::CapacityWithdrawn {
+            offer_id,
+            carrier_id,
+        }
+        .into(),
+        7 => pb::PassApplied {
+            pass_id,
+            carrier_id,
+            to_time: time(),
+            ..Default::default()
+        }
+        .into(),
+        8 => pb::PassIssued {
+            pass_id,
+            carrier_id,
+            zones: vec![],
+            from_time: None,
+            to_time: time(),
+        }
+        .into(),
+        9 => pb::PassRevoked {
+            pass_id,
+            carrier_id,
+            reason: String::new(),
+        }
+        .into(),
+        10 => pb::PassExpired {
+            pass_id,
+            carrier_id,
+        }
+        .into(),
+        11 | 12 => pb::ShipmentDrafted {
+            shipment_id,
+            load,
+            ..Default::default()
+        }
+        .into(),
+        13 => pb::LoadChanged {
+            shipment_id,
+            load_version: short,
+            load,
+        }
+        .into(),
+        14 | 15 => pb::ShipmentTendered {
+            shipment_id,
+            round: if a % 7 == 0 { short } else { round },
+            carrier_id,
+            offer_id,
+            load_version: short,
+            answer_by_time: time(),
+            weight_grams: number,
+        }
+        .into(),
+        16 => pb::TenderAccepted {
+            shipment_id,
+            round,
+            carrier_id,
+        }
+        .into(),
+        17 => pb::TenderDeclined {
+            shipment_id,
+            round,
+            carrier_id,
+            ..Default::default()
+        }
+        .into(),
+        18 => pb::ResourceAssigned {
+            shipment_id,
+            vehicle_id: vehicle(&carrier_id),
+            driver_id: driver(&carrier_id),
+            carrier_id,
+            pass_id,
+        }
+        .into(),
+        19 => pb::ResourceReleased {
+            shipment_id,
+            carrier_id,
+            reason: 0,
+        }
+        .into(),
+        20 | 21 => pb::MilestoneReported {
+            shipment_id,
+            carrier_id,
+            report_id: format!("r-{}", a % 5),
+            milestone: i32::from(b % 9),
+            stop_id: ["", "a", "z"][usize::from(a % 3)].into(),
+            occurred_time: time(),
+            lines: vec![line],
+            ..Default::default()
+        }
+        .into(),
+        22 => pb::HandoverDeclared {
+            shipment_id,
+            carrier_id,
+            driver_id: String::new(),
+            lines: vec![line],
+        }
+        .into(),
+        _ => pb::CustodyTransferred {
+            shipment_id,
+            carrier_id,
+            lines: vec![pb::LineReceipt {
+                line_id: "a-radish".into(),
+                accepted_units: number,
+                damaged_units: number,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }
+        .into(),
+    }
+}
+
+/// What could be asked about the trunk leg after such a history.
+fn haulage_commands() -> Vec<Command> {
+    let mut commands: Vec<Command> = vec![draft(one_farm())];
+    for carrier_id in ["acme", "bolt"] {
+        commands.push(offer(carrier_id, 1).into());
+        commands.push(application(carrier_id).into());
+        for id in ["s-0", "s-1", "s-2"] {
+            let milestone = |report_id, milestone, stop| {
+                report(id, carrier_id, report_id, milestone, stop, START).into()
+            };
+            commands.extend([
+                accept(id, carrier_id, 1).into(),
+                decline(id, carrier_id, 2).into(),
+                assign(id, carrier_id, "p-0").into(),
+                milestone("r-9", pb::Milestone::Departed, ""),
+                milestone("r-8", pb::Milestone::PickupFailed, "a"),
+                incident(id, Some(carrier_id)).into(),
+                DeclareHandover {
+                    carrier_id: carrier_id.into(),
+                    ..declare(id, None)
+                }
+                .into(),
+                take_over(id, (1, 0, 0)).into(),
+                ChangeLoad {
+                    shipment_id: id.into(),
+                    load: load(vec![pickup("a", 7)]),
+                }
+                .into(),
+                TenderShipment {
+                    shipment_id: id.into(),
+                    carrier_id: None,
+                }
+                .into(),
+            ]);
+        }
+        commands.push(
+            SuspendCarrier {
+                carrier_id: carrier_id.into(),
+                reason: String::new(),
+            }
+            .into(),
+        );
+    }
+    for pass_id in ["p-0", "p-1"] {
+        commands.push(issue(pass_id).into());
+        commands.push(
+            RevokePass {
+                pass_id: pass_id.into(),
+                reason: String::new(),
+            }
+            .into(),
+        );
+    }
+    commands
+}
+
 pub fn record(n: u64, event: LogisticsEvent) -> Recorded<LogisticsEvent> {
     Recorded {
         position: Position(n),
@@ -309,12 +527,12 @@ proptest! {
             .map(|(_, n)| n)
             .sum();
         prop_assert_eq!(counted, parcels.len());
-        for command in commands() {
+        for command in commands().into_iter().chain(haulage_commands()) {
             if let Err(rejection) = Logistics::decide(&spec.state, &command, &spec.context) {
                 prop_assert!(!rejection.to_string().is_empty());
             }
         }
-        for command in commands() {
+        for command in commands().into_iter().chain(haulage_commands()) {
             let _ = spec.run(command);
         }
         spec.elapse(Timestamp(i64::MAX));

@@ -2,8 +2,12 @@
 
 mod custody;
 mod doorstep;
+mod haulage;
 mod history;
+mod journeys;
+mod passes;
 mod plans;
 mod queries;
 mod roster;
+mod tenders;
 mod world;

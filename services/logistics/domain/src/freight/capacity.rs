@@ -1,0 +1,146 @@
+//! What a firm offers to carry, where and when (S15).
+
+use decider::{Context, Timestamp};
+use proto::{
+    LogisticsEvent,
+    logistics::v1 as pb,
+    time::{or_epoch, to_proto},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Freight, Rejection, Subject,
+    carrier::change,
+    command::{OfferCapacity, WithdrawCapacity},
+    load::Load,
+    tender,
+};
+use crate::{state::Moment, units::Grams};
+
+/// Waiting shipments that a new offer is given at once.
+const TENDERED_AT_ONCE: usize = 10;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    pub offer_id: String,
+    pub zones: Vec<String>,
+    pub capacity: Grams,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// Tendered against it, accepted or not yet answered.
+    pub used: Grams,
+}
+
+impl Offer {
+    /// Whether the load can still be carried within the offer.
+    pub(crate) fn takes(&self, load: &Load, now: Timestamp) -> bool {
+        let in_time = self.to > now && self.from <= load.due.1 && load.due.0 < self.to;
+        let zones = load.zones();
+        let in_zones = zones
+            .iter()
+            .all(|zone| self.zones.iter().any(|z| z == zone));
+        in_time && in_zones && self.used.plus(load.weight()) <= self.capacity
+    }
+}
+
+pub(crate) fn offer(
+    freight: &Freight,
+    command: &OfferCapacity,
+    context: &Context,
+) -> Result<Vec<LogisticsEvent>, Rejection> {
+    let carrier = freight.active_carrier(&context.area, &command.carrier_id)?;
+    if command.to <= command.from || command.to <= context.now {
+        return Err(Rejection::Times { to: command.to });
+    }
+    if command.capacity <= Grams::ZERO {
+        return Err(Rejection::NoCapacity {
+            capacity: command.capacity,
+        });
+    }
+    let mut offer = Offer {
+        offer_id: context.new_id(0),
+        zones: command.zones.clone(),
+        capacity: command.capacity,
+        from: command.from,
+        to: command.to,
+        used: Grams::ZERO,
+    };
+    let offered = pb::CapacityOffered {
+        offer_id: offer.offer_id.clone(),
+        carrier_id: command.carrier_id.clone(),
+        zones: command.zones.clone(),
+        capacity_grams: command.capacity.0,
+        from_time: Some(to_proto(command.from)),
+        to_time: Some(to_proto(command.to)),
+    };
+    let mut events = vec![offered.into()];
+    // Shipments that nobody could take wait for this.
+    for shipment in freight.shipments.values() {
+        let waits = shipment.state == pb::ShipmentState::Draft
+            && shipment.area == context.area
+            && !shipment.passed_over.contains(&carrier.carrier_id);
+        if waits && offer.takes(&shipment.load, context.now) {
+            offer.used = offer.used.plus(shipment.load.weight());
+            let event = tender::event(shipment, &carrier.carrier_id, &offer.offer_id, context.now);
+            events.push(event.into());
+        }
+        if events.len() > TENDERED_AT_ONCE {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+pub(crate) fn offered(freight: &mut Freight, moment: &Moment<'_>, event: &pb::CapacityOffered) {
+    change(freight, moment, &event.carrier_id, |carrier| {
+        carrier.offers.insert(
+            event.offer_id.clone(),
+            Offer {
+                offer_id: event.offer_id.clone(),
+                zones: event.zones.clone(),
+                capacity: Grams(event.capacity_grams),
+                from: or_epoch(event.from_time.as_ref()),
+                to: or_epoch(event.to_time.as_ref()),
+                used: Grams::ZERO,
+            },
+        );
+    });
+}
+
+pub(crate) fn withdraw(
+    freight: &Freight,
+    command: &WithdrawCapacity,
+    context: &Context,
+) -> Result<Vec<LogisticsEvent>, Rejection> {
+    let carrier = freight.carrier_in(&context.area, &command.carrier_id)?;
+    if !carrier.offers.contains_key(&command.offer_id) {
+        return Err(Rejection::unknown(Subject::Offer, &command.offer_id));
+    }
+    Ok(vec![
+        pb::CapacityWithdrawn {
+            offer_id: command.offer_id.clone(),
+            carrier_id: command.carrier_id.clone(),
+        }
+        .into(),
+    ])
+}
+
+/// Tenders that were made against it stay open.
+pub(crate) fn withdrawn(freight: &mut Freight, moment: &Moment<'_>, event: &pb::CapacityWithdrawn) {
+    change(freight, moment, &event.carrier_id, |carrier| {
+        carrier.offers.remove(&event.offer_id);
+    });
+}
+
+/// Books a shipment's weight on the offer, or gives it back.
+pub(crate) fn book(
+    freight: &mut Freight,
+    carrier_id: &str,
+    offer_id: &str,
+    book: impl FnOnce(Grams) -> Grams,
+) {
+    let carrier = freight.carriers.get_mut(carrier_id);
+    if let Some(offer) = carrier.and_then(|carrier| carrier.offers.get_mut(offer_id)) {
+        offer.used = book(offer.used);
+    }
+}

@@ -1,0 +1,206 @@
+//! Every "no" about the trunk leg.
+
+use std::fmt;
+
+use decider::{Rejected, Timestamp};
+use proto::{
+    logistics::v1::{PassState, ShipmentState},
+    time::to_proto,
+};
+
+use crate::units::Grams;
+
+/// What an id names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Carrier,
+    Vehicle,
+    Driver,
+    Offer,
+    Pass,
+    Shipment,
+    Stop,
+    Line,
+    Incident,
+}
+
+impl Subject {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Carrier => "carrier",
+            Self::Vehicle => "vehicle",
+            Self::Driver => "driver",
+            Self::Offer => "capacity offer",
+            Self::Pass => "pass",
+            Self::Shipment => "shipment",
+            Self::Stop => "stop",
+            Self::Line => "line",
+            Self::Incident => "incident",
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Also of what is another firm's.
+    #[error("{subject} {id} is not known: check the id, and that it is yours")]
+    Unknown { subject: Subject, id: String },
+    #[error("{subject} {id} is already known with other data: choose another id")]
+    Exists { subject: Subject, id: String },
+    #[error("carrier {carrier_id} is suspended ({reason}): ask the dispatcher")]
+    CarrierSuspended { carrier_id: String, reason: String },
+    #[error("{subject} {id} is in use by shipment {shipment_id}: assign another one to it first")]
+    InUse {
+        subject: Subject,
+        id: String,
+        shipment_id: String,
+    },
+    #[error("the time must end after it begins, and end in the future (it ends at {})", to_proto(*to))]
+    Times { to: Timestamp },
+    #[error("an offer of {capacity} carries nothing: offer more than zero")]
+    NoCapacity { capacity: Grams },
+    #[error("pass {pass_id} is {}: {needed}", pass_word(*state))]
+    PassIs {
+        pass_id: String,
+        state: PassState,
+        /// What it would have to be, and what to do.
+        needed: &'static str,
+    },
+    #[error("zone {zone} was not applied for with pass {pass_id}: apply for a pass that has it")]
+    ZoneNotApplied { pass_id: String, zone: String },
+    #[error(
+        "pass {pass_id} does not cover this: {why}; apply for a pass that is valid for the time, zones, vehicle and driver"
+    )]
+    PassInvalid { pass_id: String, why: String },
+
+    #[error("the load is not one that can be carried: {why}")]
+    Load { why: String },
+    #[error("shipment {shipment_id} is {}: {needed}", shipment_word(*state))]
+    ShipmentIs {
+        shipment_id: String,
+        state: ShipmentState,
+        needed: &'static str,
+    },
+    #[error(
+        "no carrier has capacity for shipment {shipment_id} ({weight}, zones {}): wait for an offer, or name a carrier",
+        zones.join(" ")
+    )]
+    NobodyHasCapacity {
+        shipment_id: String,
+        weight: Grams,
+        zones: Vec<String>,
+    },
+    #[error(
+        "tender {round} of shipment {shipment_id} is not open any more (the latest is {latest}): read the shipment again"
+    )]
+    TenderOver {
+        shipment_id: String,
+        round: i32,
+        latest: i32,
+    },
+    #[error(
+        "vehicle {vehicle_id} carries {capacity}, shipment {shipment_id} weighs {weight}: assign a larger one"
+    )]
+    VehicleTooSmall {
+        vehicle_id: String,
+        shipment_id: String,
+        capacity: Grams,
+        weight: Grams,
+    },
+    #[error(
+        "report {report_id} of shipment {shipment_id} was already made with other content: give each report an id of its own"
+    )]
+    ReportExists {
+        shipment_id: String,
+        report_id: String,
+    },
+    #[error(
+        "the report's time {} is {side}: correct the clock that it comes from",
+        to_proto(*occurred)
+    )]
+    ReportTime {
+        occurred: Timestamp,
+        /// "in the future" or "before the tender was accepted".
+        side: &'static str,
+    },
+    #[error("{milestone} of a shipment needs {needed}")]
+    ReportIncomplete {
+        milestone: &'static str,
+        needed: &'static str,
+    },
+    #[error("stop {stop_id} of shipment {shipment_id} was reported {was}, which excludes this")]
+    ReportContradicts {
+        shipment_id: String,
+        stop_id: String,
+        was: &'static str,
+    },
+    #[error("line {line_id}: {why}")]
+    Count { line_id: String, why: String },
+    #[error("a proof by {kind} needs {needed}")]
+    ProofIncomplete {
+        kind: &'static str,
+        needed: &'static str,
+    },
+}
+
+impl Rejection {
+    pub(crate) fn unknown(subject: Subject, id: &str) -> Self {
+        Self::Unknown {
+            subject,
+            id: id.to_owned(),
+        }
+    }
+}
+
+impl Rejected for Rejection {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Unknown { subject, .. } => match subject {
+                Subject::Carrier => "CARRIER_UNKNOWN",
+                Subject::Vehicle => "VEHICLE_UNKNOWN",
+                Subject::Driver => "DRIVER_UNKNOWN",
+                Subject::Offer => "CAPACITY_OFFER_UNKNOWN",
+                Subject::Pass => "PASS_UNKNOWN",
+                Subject::Shipment => "SHIPMENT_UNKNOWN",
+                Subject::Stop => "SHIPMENT_STOP_UNKNOWN",
+                Subject::Line => "LINE_UNKNOWN",
+                Subject::Incident => "INCIDENT_UNKNOWN",
+            },
+            Self::Exists { .. } => "ALREADY_REGISTERED",
+            Self::CarrierSuspended { .. } => "CARRIER_SUSPENDED",
+            Self::InUse { .. } => "IN_USE",
+            Self::Times { .. } => "TIMES_INVALID",
+            Self::NoCapacity { .. } => "CAPACITY_INVALID",
+            Self::PassIs { .. } => "PASS_STATE",
+            Self::ZoneNotApplied { .. } => "ZONE_NOT_APPLIED",
+            Self::PassInvalid { .. } => "PASS_INVALID",
+            Self::Load { .. } => "LOAD_INVALID",
+            Self::ShipmentIs { .. } => "SHIPMENT_STATE",
+            Self::NobodyHasCapacity { .. } => "NOBODY_HAS_CAPACITY",
+            Self::TenderOver { .. } => "TENDER_OVER",
+            Self::VehicleTooSmall { .. } => "VEHICLE_TOO_SMALL",
+            Self::ReportExists { .. } => "REPORT_ALREADY_EXISTS",
+            Self::ReportTime { .. } => "REPORT_TIME_INVALID",
+            Self::ReportIncomplete { .. } => "REPORT_INCOMPLETE",
+            Self::ReportContradicts { .. } => "REPORT_CONTRADICTS",
+            Self::Count { .. } => "COUNT_INVALID",
+            Self::ProofIncomplete { .. } => "PROOF_INCOMPLETE",
+        }
+    }
+}
+
+/// `EN_ROUTE_PICKUP`.
+pub(crate) fn shipment_word(state: ShipmentState) -> &'static str {
+    state.as_str_name().trim_start_matches("SHIPMENT_STATE_")
+}
+
+/// `REVOKED`.
+pub(crate) fn pass_word(state: PassState) -> &'static str {
+    state.as_str_name().trim_start_matches("PASS_STATE_")
+}

@@ -1,0 +1,216 @@
+//! Carriers, capacity and tenders (S15).
+
+use decider::{Domain, Rejected};
+use logistics_domain::*;
+use proto::{
+    LogisticsEvent,
+    logistics::v1::{ShipmentState, WithdrawReason},
+};
+
+use crate::{
+    haulage::*,
+    world::{Spec, area, hours},
+};
+
+fn shipment<'a>(spec: &'a Spec, id: &str) -> &'a Shipment {
+    spec.state.shipment(&area(), id).expect("a shipment")
+}
+
+fn refused(spec: &mut Spec, command: impl Into<Command>) -> &'static str {
+    spec.run(command.into()).expect_err("refused").reason()
+}
+
+#[test]
+fn a_firm_is_registered_once() {
+    let mut spec = haulage();
+    let again = RegisterCarrier {
+        carrier_id: "acme".into(),
+        name: "ACME".into(),
+    };
+    spec.when(again.clone().into()).then([]);
+    let other = RegisterCarrier {
+        name: "Another".into(),
+        ..again
+    };
+    assert_eq!(refused(&mut spec, other), "ALREADY_REGISTERED");
+}
+
+#[test]
+fn a_load_is_offered_to_the_first_of_equals_and_to_the_next_when_declined() {
+    let mut spec = haulage();
+    let events = spec.accept(draft(one_farm()));
+    let id = drafted(&events);
+    assert_eq!(tendered(&events), Some(("acme", 1)));
+    let events = spec.accept(decline(&id, "acme", 1).into());
+    assert_eq!(tendered(&events), Some(("bolt", 2)));
+    let events = spec.accept(decline(&id, "bolt", 2).into());
+    assert_eq!(tendered(&events), Some(("cart", 3)));
+    let events = spec.accept(decline(&id, "cart", 3).into());
+    assert_eq!(tendered(&events), None);
+    assert_eq!(shipment(&spec, &id).state, ShipmentState::Draft);
+
+    // Whoever declined is not asked again by itself; somebody new is.
+    let events = spec.accept(offer("acme", 9_000).into());
+    assert_eq!(tendered(&events), None);
+    join(&mut spec, "dray");
+    let events = spec.accept(offer("dray", 9_000).into());
+    assert_eq!(tendered(&events), Some(("dray", 4)));
+}
+
+#[test]
+fn who_declined_before_comes_after_who_did_not() {
+    let mut spec = haulage();
+    let id = drafted(&spec.accept(draft(one_farm())));
+    spec.accept(decline(&id, "acme", 1).into());
+    let events = spec.accept(draft(one_farm()));
+    assert_eq!(tendered(&events), Some(("bolt", 1)));
+}
+
+#[test]
+fn capacity_is_used_up_and_given_back() {
+    let mut spec = haulage();
+    for name in ["acme", "acme", "acme", "bolt"] {
+        let events = spec.accept(draft(one_farm()));
+        assert_eq!(tendered(&events), Some((name, 1)));
+    }
+    let used = |spec: &Spec| {
+        let carrier = spec.state.carrier(&area(), "acme").expect("known");
+        carrier
+            .offers
+            .values()
+            .map(|offer| offer.used)
+            .sum::<Grams>()
+    };
+    assert_eq!(used(&spec), Grams(3_000_000));
+    spec.elapse(minutes(ANSWER_MINUTES));
+    assert_eq!(used(&spec), Grams::ZERO);
+}
+
+#[test]
+fn without_an_answer_it_goes_to_the_next_and_an_answer_is_too_late() {
+    let mut spec = haulage();
+    let id = drafted(&spec.accept(draft(one_farm())));
+    spec.elapse(minutes(ANSWER_MINUTES));
+    assert_eq!(shipment(&spec, &id).carrier(), Some("bolt"));
+    // To `acme` the shipment is another firm's now.
+    assert_eq!(
+        refused(&mut spec, accept(&id, "acme", 1)),
+        "SHIPMENT_UNKNOWN"
+    );
+    assert_eq!(refused(&mut spec, accept(&id, "bolt", 1)), "TENDER_OVER");
+    spec.accept(accept(&id, "bolt", 2).into());
+    spec.when(accept(&id, "bolt", 2).into()).then([]);
+    spec.elapse(hours(1));
+    assert_eq!(shipment(&spec, &id).state, ShipmentState::Accepted);
+}
+
+#[test]
+fn a_changed_load_is_tendered_again_to_the_same_firm() {
+    let mut spec = haulage();
+    let (id, pass_id) = assigned(&mut spec, one_farm());
+    let change = ChangeLoad {
+        shipment_id: id.clone(),
+        load: load(vec![pickup("a", 1_500)]),
+    };
+    let events = spec.accept(change.clone().into());
+    assert!(matches!(&events[0], LogisticsEvent::TenderWithdrawn(e)
+        if e.reason() == WithdrawReason::LoadChanged));
+    assert_eq!(tendered(&events), Some(("acme", 2)));
+    assert!(shipment(&spec, &id).resources.is_none());
+    assert_eq!(refused(&mut spec, accept(&id, "acme", 1)), "TENDER_OVER");
+    spec.when(change.into()).then([]);
+    spec.accept(accept(&id, "acme", 2).into());
+    spec.accept(assign(&id, "acme", &pass_id).into());
+}
+
+#[test]
+fn a_suspended_firm_loses_its_tenders_and_is_offered_nothing() {
+    let mut spec = haulage();
+    let id = drafted(&spec.accept(draft(one_farm())));
+    let suspend = SuspendCarrier {
+        carrier_id: "acme".into(),
+        reason: "papers".into(),
+    };
+    spec.accept(suspend.clone().into());
+    spec.when(suspend.into()).then([]);
+    assert_eq!(shipment(&spec, &id).state, ShipmentState::Draft);
+    assert_eq!(
+        refused(&mut spec, accept(&id, "acme", 1)),
+        "CARRIER_SUSPENDED"
+    );
+    assert_eq!(refused(&mut spec, offer("acme", 1)), "CARRIER_SUSPENDED");
+    let tender = |carrier_id: Option<&str>| TenderShipment {
+        shipment_id: id.clone(),
+        carrier_id: carrier_id.map(String::from),
+    };
+    assert_eq!(
+        refused(&mut spec, tender(Some("acme"))),
+        "CARRIER_SUSPENDED"
+    );
+    let events = spec.accept(tender(None).into());
+    assert_eq!(tendered(&events), Some(("bolt", 2)));
+    let carrier_id = "acme".into();
+    spec.accept(ResumeCarrier { carrier_id }.into());
+    spec.accept(offer("acme", 1).into());
+}
+
+#[test]
+fn what_nobody_can_carry_waits_and_says_so() {
+    let mut spec = haulage();
+    let events = spec.accept(draft(load(vec![pickup("a", 5_000)])));
+    assert_eq!(tendered(&events), None);
+    let tender = TenderShipment {
+        shipment_id: drafted(&events),
+        carrier_id: None,
+    };
+    let refusal = spec.run(tender.into()).expect_err("too heavy");
+    assert_eq!(refusal.reason(), "NOBODY_HAS_CAPACITY");
+    assert!(refusal.to_string().contains("5000000 g"), "{refusal}");
+    // A zone in which nobody drives.
+    let mut elsewhere = one_farm();
+    elsewhere.destination.zone = "pass-road".into();
+    assert_eq!(tendered(&spec.accept(draft(elsewhere))), None);
+}
+
+#[test]
+fn a_load_that_cannot_be_carried_is_refused_with_what_is_wrong() {
+    let mut spec = haulage();
+    let mut twice = load(vec![pickup("a", 1), pickup("a", 1)]);
+    let mut empty = one_farm();
+    empty.pickups[0].lines[0].quantity_units = 0;
+    let mut backwards = one_farm();
+    backwards.due = (hours(6), hours(3));
+    for (load, why) in [
+        (load(vec![]), "pickups are needed"),
+        (twice.clone(), "stop a is named twice"),
+        (empty, "carries nothing"),
+        (backwards, "must end after it begins"),
+    ] {
+        let refusal = spec.run(draft(load)).expect_err("refused");
+        assert_eq!(refusal.reason(), "LOAD_INVALID");
+        assert!(refusal.to_string().contains(why), "{refusal}");
+    }
+    twice.pickups[1].stop_id = "b".into();
+    let refusal = spec.run(draft(twice)).expect_err("refused");
+    assert!(refusal.to_string().contains("line a-radish is named twice"));
+}
+
+#[test]
+fn it_can_be_cancelled_until_something_is_loaded() {
+    let mut spec = haulage();
+    let (id, _) = assigned(&mut spec, one_farm());
+    let cancel = CancelShipment {
+        shipment_id: id.clone(),
+        reason: "not needed".into(),
+    };
+    let mut early = haulage();
+    let (early_id, _) = assigned(&mut early, one_farm());
+    assert_eq!(early_id, id);
+    early.accept(cancel.clone().into());
+    early.when(cancel.clone().into()).then([]);
+    assert_eq!(shipment(&early, &id).state, ShipmentState::Cancelled);
+
+    drive(&mut spec, &id);
+    assert_eq!(refused(&mut spec, cancel), "SHIPMENT_STATE");
+    assert!(Logistics::violations(&spec.state).is_empty());
+}
