@@ -112,7 +112,34 @@ requests! {
             DisinfectEntranceRequest
             CompleteRunRequest
             RescheduleDeliveryRequest
-            ReturnParcelRequest;
+            ReturnParcelRequest
+            RegisterVehicleRequest
+            WithdrawVehicleRequest
+            RegisterDriverRequest
+            WithdrawDriverRequest
+            OfferCapacityRequest
+            WithdrawCapacityRequest
+            ApplyForPassRequest
+            AcceptTenderRequest
+            DeclineTenderRequest
+            AssignResourcesRequest
+            DeclareHandoverRequest
+            OpenIncidentRequest
+            CloseIncidentRequest
+            ReportEventsRequest
+            RegisterCarrierRequest
+            SuspendCarrierRequest
+            ResumeCarrierRequest
+            IssuePassRequest
+            RefusePassRequest
+            RevokePassRequest
+            DraftShipmentRequest
+            ChangeLoadRequest
+            TenderShipmentRequest
+            WithdrawTenderRequest
+            TransferCustodyRequest
+            CancelShipmentRequest
+            CloseShipmentRequest;
         revised:;
         queries:
             GetCheckpointRequest
@@ -120,7 +147,13 @@ requests! {
             GetParcelRequest
             ListParcelsRequest
             GetRunRequest
-            ListRunsRequest;
+            ListRunsRequest
+            GetShipmentRequest
+            ListShipmentsRequest
+            GetPassRequest
+            ListPassesRequest
+            GetCarrierRequest
+            ListCarriersRequest;
     }
     notification {
         commands:

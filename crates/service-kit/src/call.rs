@@ -25,10 +25,15 @@ use crate::{
 pub struct Partitions<D: Domain> {
     hosted: Arc<BTreeMap<u32, Partition<D>>>,
     count: u32,
-    /// Keys the digests of requests, so that personal data cannot be guessed
-    /// from them.
-    digest_key: Option<[u8; 32]>,
+    digest: Digests,
     code: RejectionCode<D::Rejection>,
+}
+
+/// Digests of requests, by which a repetition is told from another request
+/// with the same id. Keyed, so that personal data cannot be guessed from them.
+#[derive(Clone, Copy)]
+struct Digests {
+    key: Option<[u8; 32]>,
 }
 
 impl<D: Domain> Clone for Partitions<D> {
@@ -36,7 +41,7 @@ impl<D: Domain> Clone for Partitions<D> {
         Self {
             hosted: Arc::clone(&self.hosted),
             count: self.count,
-            digest_key: self.digest_key,
+            digest: self.digest,
             code: self.code,
         }
     }
@@ -53,6 +58,7 @@ pub struct Call<D: Domain> {
     partition: Partition<D>,
     meta: RequestMeta,
     code: RejectionCode<D::Rejection>,
+    digest: Digests,
 }
 
 impl<D: Domain> Partitions<D> {
@@ -66,7 +72,7 @@ impl<D: Domain> Partitions<D> {
         Self {
             hosted: Arc::new(hosted),
             count,
-            digest_key,
+            digest: Digests { key: digest_key },
             code,
         }
     }
@@ -134,7 +140,7 @@ impl<D: Domain> Partitions<D> {
         let (area, partition) = self.route(message.area())?;
         let meta = RequestMeta {
             request_id: id.to_owned(),
-            digest: self.digest(&message),
+            digest: self.digest.of(&message),
             area,
             actor,
             if_revision: message.if_revision().map(Revision),
@@ -148,6 +154,7 @@ impl<D: Domain> Partitions<D> {
             partition: partition.clone(),
             meta,
             code: self.code,
+            digest: self.digest,
         };
         Ok((call, message))
     }
@@ -213,16 +220,18 @@ impl<D: Domain> Partitions<D> {
     pub fn page(&self, size: i32, token: &str, list: &str) -> Result<Page, Status> {
         Page::parse(D::SERVICE, size, token, list)
     }
+}
 
+impl Digests {
     /// The message's name is part of it: two methods may have requests with
     /// the same fields.
-    fn digest<M: Message + Name>(&self, message: &M) -> [u8; 16] {
+    fn of<M: Message + Name>(&self, message: &M) -> [u8; 16] {
         let mut bytes = M::full_name().into_bytes();
         bytes.push(0);
         message
             .encode(&mut bytes)
             .expect("a vector grows as needed");
-        let full: [u8; 32] = match self.digest_key {
+        let full: [u8; 32] = match self.key {
             Some(key) => {
                 let mut mac =
                     Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes a key of any length");
@@ -256,6 +265,21 @@ impl<D: Domain> Call<D> {
     /// Says for whom the caller acts.
     pub fn on_behalf_of(&mut self, id: &str) {
         id.clone_into(&mut self.meta.actor.on_behalf_of);
+    }
+
+    /// The call for one of several things that the request asks for: part `n`
+    /// of it, which is `message`. Repeated, it is known again by itself.
+    #[must_use]
+    pub fn part<M: Message + Name>(&self, n: usize, message: &M) -> Self {
+        let mut meta = self.meta.clone();
+        meta.request_id = format!("{}/{n}", meta.request_id);
+        meta.digest = self.digest.of(message);
+        Self {
+            partition: self.partition.clone(),
+            meta,
+            code: self.code,
+            digest: self.digest,
+        }
     }
 
     /// Decides the command, and answers once it is durable.

@@ -1,6 +1,8 @@
 //! gRPC handlers: parse, submit or query, answer. No rule lives here.
 
 mod followup;
+mod freight;
+mod partner;
 
 use decider::Service as ServiceName;
 use logistics_domain::{Command, Logistics};

@@ -7,8 +7,13 @@ mod grpc;
 mod parse;
 mod query;
 
+use std::sync::Arc;
+
 use logistics_domain::Logistics;
-use proto::logistics::v1::logistics_service_server::LogisticsServiceServer;
+use proto::logistics::v1::{
+    freight_service_server::FreightServiceServer, logistics_service_server::LogisticsServiceServer,
+    partner_service_server::PartnerServiceServer,
+};
 use service_kit::host::{self, Addresses, Sealing};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -29,10 +34,12 @@ pub async fn run(
         Sealing::NotNeeded,
         error::code,
         |host| {
-            let service = grpc::Service {
+            let service = Arc::new(grpc::Service {
                 partitions: host.partitions.clone(),
-            };
-            host.serve(LogisticsServiceServer::new(service));
+            });
+            host.serve(LogisticsServiceServer::from_arc(Arc::clone(&service)));
+            host.serve(PartnerServiceServer::from_arc(Arc::clone(&service)));
+            host.serve(FreightServiceServer::from_arc(service));
             Ok(())
         },
         ready,

@@ -1,5 +1,7 @@
 //! From request messages to commands that cannot be malformed.
 
+pub mod freight;
+
 use decider::Service;
 use logistics_domain as domain;
 use logistics_domain::{BagFault, Command, Grams, ParcelFilter, RunFilter};

@@ -154,9 +154,10 @@ fn draft(town: &mut Town, returns: Option<&str>) -> (String, String) {
     let returns = returns.map(String::from);
     let events = ask(town, logistics::DraftShipment { load, returns });
     match &events[..] {
-        [LogisticsEvent::ShipmentDrafted(drafted), LogisticsEvent::ShipmentTendered(tendered)] => {
-            (drafted.shipment_id.clone(), tendered.carrier_id.clone())
-        }
+        [
+            LogisticsEvent::ShipmentDrafted(drafted),
+            LogisticsEvent::ShipmentTendered(tendered),
+        ] => (drafted.shipment_id.clone(), tendered.carrier_id.clone()),
         other => panic!("{other:?}"),
     }
 }

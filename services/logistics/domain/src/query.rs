@@ -1,7 +1,7 @@
 //! Reading the state: what the service's API shows. Every list has a stable
 //! key to go on from, and nothing is seen from another area.
 
-use std::ops::Bound;
+use std::{collections::BTreeMap, ops::Bound};
 
 use decider::{Area, StreamId, Timestamp};
 use proto::{
@@ -78,22 +78,31 @@ impl State {
         self.member_in(area, member_id).ok()
     }
 
-    /// By carrier id.
-    pub fn carriers(&self, area: &Area) -> impl Iterator<Item = &Carrier> {
-        let carriers = self.freight.carriers.values();
-        carriers.filter(move |carrier| carrier.area == *area)
+    /// By id, which for what the service made is the order in which it did.
+    pub fn carriers_after<'a>(
+        &'a self,
+        area: &'a Area,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'a Carrier> {
+        beyond(&self.freight.carriers, after).filter(move |found| found.area == *area)
     }
 
-    /// The oldest first.
-    pub fn passes(&self, area: &Area) -> impl Iterator<Item = &Pass> {
-        let passes = self.freight.passes.values();
-        passes.filter(move |pass| pass.area == *area)
+    /// By id, which for what the service made is the order in which it did.
+    pub fn passes_after<'a>(
+        &'a self,
+        area: &'a Area,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'a Pass> {
+        beyond(&self.freight.passes, after).filter(move |found| found.area == *area)
     }
 
-    /// The oldest first.
-    pub fn shipments(&self, area: &Area) -> impl Iterator<Item = &Shipment> {
-        let shipments = self.freight.shipments.values();
-        shipments.filter(move |shipment| shipment.area == *area)
+    /// By id, which for what the service made is the order in which it did.
+    pub fn shipments_after<'a>(
+        &'a self,
+        area: &'a Area,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'a Shipment> {
+        beyond(&self.freight.shipments, after).filter(move |found| found.area == *area)
     }
 
     #[must_use]
@@ -211,6 +220,16 @@ impl State {
             _ => self.freight.describe(stream),
         }
     }
+}
+
+/// Those with greater ids.
+fn beyond<'a, T>(
+    entities: &'a BTreeMap<String, T>,
+    after: Option<&str>,
+) -> impl Iterator<Item = &'a T> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let range = entities.range::<str, _>((from, Bound::Unbounded));
+    range.map(|(_, entity)| entity)
 }
 
 fn page<'a, T>(

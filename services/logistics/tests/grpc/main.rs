@@ -5,6 +5,7 @@ mod ask;
 mod day;
 mod feed;
 mod pages;
+mod partner;
 mod recall;
 mod refusals;
 mod repeats;

@@ -14,8 +14,9 @@ use proto::{
     inventory::v1::{Bag, DispatchRecalled, OrderDispatched},
     log::v1::{ReadRequest, ReadResponse, log_service_client::LogServiceClient},
     logistics::v1::{
-        GetParcelRequest, GetRunRequest, Parcel, Run,
+        GetParcelRequest, GetRunRequest, Parcel, Run, freight_service_client::FreightServiceClient,
         logistics_service_client::LogisticsServiceClient,
+        partner_service_client::PartnerServiceClient,
     },
     types::v1::Door,
 };
@@ -41,6 +42,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Site {
     pub client: LogisticsServiceClient<Channel>,
+    pub partner: PartnerServiceClient<Channel>,
+    pub freight: FreightServiceClient<Channel>,
     pub inventory: Feed,
     pub notification: Feed,
     log: Streaming<ReadResponse>,
@@ -90,7 +93,9 @@ impl Site {
         };
         let log = LogServiceClient::new(channel.clone()).read(read).await;
         Self {
-            client: LogisticsServiceClient::new(channel),
+            client: LogisticsServiceClient::new(channel.clone()),
+            partner: PartnerServiceClient::new(channel.clone()),
+            freight: FreightServiceClient::new(channel),
             inventory,
             notification,
             log: log.expect("a log").into_inner(),

@@ -1,7 +1,8 @@
-//! One line for people about an entity of the trunk leg.
+//! The entities of the trunk leg as the API shows them, and as one line for
+//! people.
 
 use decider::StreamId;
-use proto::time::to_proto;
+use proto::{logistics::v1 as pb, time::to_proto};
 
 use super::{
     Carrier, Freight, Pass, Shipment,
@@ -20,7 +21,46 @@ impl Freight {
     }
 }
 
+/// Counters as the API has them.
+fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
 impl Carrier {
+    #[must_use]
+    pub fn to_message(&self) -> pb::Carrier {
+        let vehicles = self.vehicles.iter().map(|(id, capacity)| pb::Vehicle {
+            vehicle_id: id.clone(),
+            capacity_grams: capacity.0,
+        });
+        let offers = self.offers.values().map(|offer| pb::CapacityOffer {
+            offer_id: offer.offer_id.clone(),
+            zones: offer.zones.clone(),
+            capacity_grams: offer.capacity.0,
+            used_grams: offer.used.0,
+            from_time: Some(to_proto(offer.from)),
+            to_time: Some(to_proto(offer.to)),
+        });
+        let record = self.record;
+        pb::Carrier {
+            carrier_id: self.carrier_id.clone(),
+            name: self.name.clone(),
+            suspended_reason: self.suspended.clone().unwrap_or_default(),
+            vehicles: vehicles.collect(),
+            driver_ids: self.drivers.iter().cloned().collect(),
+            offers: offers.collect(),
+            tenders_offered: number(record.offered),
+            tenders_accepted: number(record.accepted),
+            tenders_declined: number(record.declined),
+            tenders_expired: number(record.expired),
+            arrivals_on_time: number(record.on_time),
+            arrivals_late: number(record.late),
+            incidents: number(record.incidents),
+            lost_shipments: number(record.lost),
+            revision: self.revision.0,
+        }
+    }
+
     fn describe(&self) -> String {
         let record = self.record;
         let mut line = format!(
@@ -46,6 +86,22 @@ impl Carrier {
 }
 
 impl Pass {
+    #[must_use]
+    pub fn to_message(&self) -> pb::Pass {
+        pb::Pass {
+            pass_id: self.pass_id.clone(),
+            carrier_id: self.carrier_id.clone(),
+            vehicle_id: self.vehicle_id.clone(),
+            driver_id: self.driver_id.clone(),
+            zones: self.zones.clone(),
+            from_time: Some(to_proto(self.from)),
+            to_time: Some(to_proto(self.to)),
+            state: self.state.into(),
+            reason: self.reason.clone(),
+            revision: self.revision.0,
+        }
+    }
+
     fn describe(&self) -> String {
         let mut line = format!(
             "{}, for vehicle {} and driver {} of {}, zones {}, {} to {}",
@@ -65,6 +121,56 @@ impl Pass {
 }
 
 impl Shipment {
+    #[must_use]
+    pub fn to_message(&self) -> pb::Shipment {
+        let tender = self.tender.as_ref();
+        let open = tender.filter(|_| self.state == pb::ShipmentState::Tendered);
+        let resources = self.resources.as_ref();
+        let handover = self.handover.as_ref();
+        let pickups = self.load.pickups.iter().filter_map(|pickup| {
+            let progress = self.pickups.get(&pickup.stop_id)?;
+            Some(pb::PickupProgress {
+                stop_id: pickup.stop_id.clone(),
+                arrived_time: progress.arrived.map(to_proto),
+                loaded_time: progress.loaded.map(to_proto),
+                failed_time: progress.failed.map(to_proto),
+                lines: progress.lines.clone(),
+            })
+        });
+        let incidents = self.incidents.iter().map(|(id, incident)| pb::Incident {
+            incident_id: id.clone(),
+            kind: incident.kind.into(),
+            note: incident.note.clone(),
+            opened_time: Some(to_proto(incident.opened)),
+            closed_time: incident.closed.map(to_proto),
+            resolution: incident.resolution.clone(),
+        });
+        pb::Shipment {
+            shipment_id: self.shipment_id.clone(),
+            state: self.state.into(),
+            load: Some(self.load.to_message()),
+            load_version: self.load_version,
+            carrier_id: self.carrier().unwrap_or_default().to_owned(),
+            round: tender.map_or(0, |tender| tender.round),
+            answer_by_time: open.map(|tender| to_proto(tender.answer_by)),
+            vehicle_id: resources.map_or_else(String::new, |r| r.vehicle_id.clone()),
+            driver_id: resources.map_or_else(String::new, |r| r.driver_id.clone()),
+            pass_id: resources.map_or_else(String::new, |r| r.pass_id.clone()),
+            pickups: pickups.collect(),
+            departed_time: self.departed.map(to_proto),
+            arrived_time: self.arrived.map(to_proto),
+            eta_time: self.eta.map(to_proto),
+            declared: handover.map_or_else(Vec::new, |h| h.declared.clone()),
+            receipts: handover.map_or_else(Vec::new, |h| h.receipts.clone()),
+            receiver_id: handover.map_or_else(String::new, |h| h.receiver_id.clone()),
+            incidents: incidents.collect(),
+            returns_shipment_id: self.returns.clone(),
+            continues_shipment_id: self.continues.clone(),
+            weight_grams: self.load.weight().0,
+            revision: self.revision.0,
+        }
+    }
+
     fn describe(&self) -> String {
         let mut line = format!(
             "{}, {} from {} pickups to {}",

@@ -23,9 +23,18 @@ fn ask(state: &State) -> String {
     let runs = state.runs(&area(), &RunFilter::default(), None, usize::MAX);
     let roster: Vec<_> = state.roster(&area()).collect();
     let mut told = format!("{parcels:#?} {runs:#?} {roster:#?}");
-    told += &format!("{:#?}", state.carriers(&area()).collect::<Vec<_>>());
-    told += &format!("{:#?}", state.passes(&area()).collect::<Vec<_>>());
-    told += &format!("{:#?}", state.shipments(&area()).collect::<Vec<_>>());
+    told += &format!(
+        "{:#?}",
+        state.carriers_after(&area(), None).collect::<Vec<_>>()
+    );
+    told += &format!(
+        "{:#?}",
+        state.passes_after(&area(), None).collect::<Vec<_>>()
+    );
+    told += &format!(
+        "{:#?}",
+        state.shipments_after(&area(), None).collect::<Vec<_>>()
+    );
     told += &format!("{:?}", state.checkpoint(&area(), CP));
     for checkpoint_id in ["", CP] {
         let counts = state.parcel_counts(&area(), checkpoint_id);

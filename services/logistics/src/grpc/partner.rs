@@ -1,0 +1,333 @@
+//! What partner firms ask.
+
+use logistics_domain::{Pass, Shipment};
+use proto::{
+    LogisticsEvent,
+    logistics::v1::{self as pb, ReportOutcome, partner_service_server::PartnerService},
+};
+use service_kit::{call::Call, status::not_found};
+use tonic::{Request, Response, Status};
+use tonic_types::StatusExt;
+
+use super::{Answer, SERVICE, Service};
+use crate::parse::freight as parse;
+
+/// A report's fate, at what position it was known.
+type Told = (pb::ReportAnswer, u64);
+
+impl Service {
+    async fn report(
+        &self,
+        call: Call<logistics_domain::Logistics>,
+        area: &str,
+        carrier_id: &str,
+        report: &pb::CarrierReport,
+    ) -> Told {
+        let run = async {
+            let committed = call.run(parse::report(carrier_id, report)?).await?;
+            let position = committed.position.0;
+            let query = pb::GetShipmentRequest {
+                area: area.to_owned(),
+                min_position: position,
+                ..Default::default()
+            };
+            let look = self.partitions.query(&query, |machine, area, _| {
+                let shipment = machine.state().shipment(area, &report.shipment_id);
+                shipment.map(|shipment| shipment.state).unwrap_or_default()
+            });
+            let (state, _) = look.await?;
+            Ok::<_, Status>((committed.records.is_empty(), state, position))
+        };
+        let mut answer = pb::ReportAnswer {
+            report_id: report.report_id.clone(),
+            ..Default::default()
+        };
+        match run.await {
+            Ok((known, state, position)) => {
+                answer.set_state(state);
+                answer.set_outcome(if known {
+                    ReportOutcome::Duplicate
+                } else {
+                    ReportOutcome::Recorded
+                });
+                (answer, position)
+            }
+            Err(status) => {
+                let info = status.get_details_error_info();
+                answer.reason = info.map_or_else(String::new, |info| info.reason);
+                status.message().clone_into(&mut answer.message);
+                answer.set_outcome(ReportOutcome::Refused);
+                (answer, 0)
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl PartnerService for Service {
+    async fn register_vehicle(
+        &self,
+        request: Request<pb::RegisterVehicleRequest>,
+    ) -> Answer<pb::RegisterVehicleResponse> {
+        let done = self.submit(request, parse::register_vehicle).await?;
+        let position = done.position();
+        Ok(Response::new(pb::RegisterVehicleResponse { position }))
+    }
+
+    async fn withdraw_vehicle(
+        &self,
+        request: Request<pb::WithdrawVehicleRequest>,
+    ) -> Answer<pb::WithdrawVehicleResponse> {
+        let done = self.submit(request, parse::withdraw_vehicle).await?;
+        let position = done.position();
+        Ok(Response::new(pb::WithdrawVehicleResponse { position }))
+    }
+
+    async fn register_driver(
+        &self,
+        request: Request<pb::RegisterDriverRequest>,
+    ) -> Answer<pb::RegisterDriverResponse> {
+        let done = self.submit(request, parse::register_driver).await?;
+        let position = done.position();
+        Ok(Response::new(pb::RegisterDriverResponse { position }))
+    }
+
+    async fn withdraw_driver(
+        &self,
+        request: Request<pb::WithdrawDriverRequest>,
+    ) -> Answer<pb::WithdrawDriverResponse> {
+        let done = self.submit(request, parse::withdraw_driver).await?;
+        let position = done.position();
+        Ok(Response::new(pb::WithdrawDriverResponse { position }))
+    }
+
+    async fn withdraw_capacity(
+        &self,
+        request: Request<pb::WithdrawCapacityRequest>,
+    ) -> Answer<pb::WithdrawCapacityResponse> {
+        let done = self.submit(request, parse::withdraw_capacity).await?;
+        let position = done.position();
+        Ok(Response::new(pb::WithdrawCapacityResponse { position }))
+    }
+
+    async fn accept_tender(
+        &self,
+        request: Request<pb::AcceptTenderRequest>,
+    ) -> Answer<pb::AcceptTenderResponse> {
+        let done = self.submit(request, parse::accept_tender).await?;
+        let position = done.position();
+        Ok(Response::new(pb::AcceptTenderResponse { position }))
+    }
+
+    async fn decline_tender(
+        &self,
+        request: Request<pb::DeclineTenderRequest>,
+    ) -> Answer<pb::DeclineTenderResponse> {
+        let done = self.submit(request, parse::decline_tender).await?;
+        let position = done.position();
+        Ok(Response::new(pb::DeclineTenderResponse { position }))
+    }
+
+    async fn assign_resources(
+        &self,
+        request: Request<pb::AssignResourcesRequest>,
+    ) -> Answer<pb::AssignResourcesResponse> {
+        let done = self.submit(request, parse::assign_resources).await?;
+        let position = done.position();
+        Ok(Response::new(pb::AssignResourcesResponse { position }))
+    }
+
+    async fn declare_handover(
+        &self,
+        request: Request<pb::DeclareHandoverRequest>,
+    ) -> Answer<pb::DeclareHandoverResponse> {
+        let done = self.submit(request, parse::declare_handover).await?;
+        let position = done.position();
+        Ok(Response::new(pb::DeclareHandoverResponse { position }))
+    }
+
+    async fn close_incident(
+        &self,
+        request: Request<pb::CloseIncidentRequest>,
+    ) -> Answer<pb::CloseIncidentResponse> {
+        let done = self.submit(request, parse::close_incident).await?;
+        let position = done.position();
+        Ok(Response::new(pb::CloseIncidentResponse { position }))
+    }
+
+    async fn offer_capacity(
+        &self,
+        request: Request<pb::OfferCapacityRequest>,
+    ) -> Answer<pb::OfferCapacityResponse> {
+        let done = self.submit(request, parse::offer_capacity).await?;
+        let offer_id = done.events().find_map(|event| match event {
+            LogisticsEvent::CapacityOffered(event) => Some(event.offer_id.clone()),
+            _ => None,
+        });
+        Ok(Response::new(pb::OfferCapacityResponse {
+            position: done.position(),
+            offer_id: offer_id.unwrap_or_default(),
+        }))
+    }
+
+    async fn apply_for_pass(
+        &self,
+        request: Request<pb::ApplyForPassRequest>,
+    ) -> Answer<pb::ApplyForPassResponse> {
+        let done = self.submit(request, parse::apply_for_pass).await?;
+        let pass_id = done.events().find_map(|event| match event {
+            LogisticsEvent::PassApplied(event) => Some(event.pass_id.clone()),
+            _ => None,
+        });
+        Ok(Response::new(pb::ApplyForPassResponse {
+            position: done.position(),
+            pass_id: pass_id.unwrap_or_default(),
+        }))
+    }
+
+    async fn open_incident(
+        &self,
+        request: Request<pb::OpenIncidentRequest>,
+    ) -> Answer<pb::OpenIncidentResponse> {
+        let done = self.submit(request, parse::open_incident).await?;
+        let incident_id = done.events().find_map(|event| match event {
+            LogisticsEvent::IncidentOpened(event) => Some(event.incident_id.clone()),
+            _ => None,
+        });
+        Ok(Response::new(pb::OpenIncidentResponse {
+            position: done.position(),
+            incident_id: incident_id.unwrap_or_default(),
+        }))
+    }
+
+    async fn report_events(
+        &self,
+        request: Request<pb::ReportEventsRequest>,
+    ) -> Answer<pb::ReportEventsResponse> {
+        let (call, message) = self.partitions.command(request)?;
+        let carrier_id = parse::reporter(&message)?;
+        // All are handed in at once, in their order, and become durable
+        // together; each has its own fate.
+        let reports = message.reports.iter().enumerate().map(|(n, report)| {
+            let call = call.part(n, report);
+            self.report(call, &message.area, &carrier_id, report)
+        });
+        let told = futures::future::join_all(reports).await;
+        Ok(Response::new(pb::ReportEventsResponse {
+            position: told
+                .iter()
+                .map(|(_, position)| *position)
+                .max()
+                .unwrap_or(0),
+            answers: told.into_iter().map(|(answer, _)| answer).collect(),
+        }))
+    }
+
+    async fn get_shipment(
+        &self,
+        request: Request<pb::GetShipmentRequest>,
+    ) -> Answer<pb::GetShipmentResponse> {
+        let message = request.get_ref();
+        let id = &message.shipment_id;
+        let carrier_id = parse::carrier_id(&message.carrier_id)?;
+        let (found, position) = self
+            .partitions
+            .query(message, |machine, area, _| {
+                let shipment = machine.state().shipment(area, id)?;
+                let own = shipment.carrier() == Some(&carrier_id);
+                own.then(|| shipment.to_message())
+            })
+            .await?;
+        let shipment = found.ok_or_else(|| not_found(SERVICE, "shipment", "shipment_id", id))?;
+        Ok(Response::new(pb::GetShipmentResponse {
+            as_of_position: position.0,
+            shipment: Some(shipment),
+        }))
+    }
+
+    async fn list_shipments(
+        &self,
+        request: Request<pb::ListShipmentsRequest>,
+    ) -> Answer<pb::ListShipmentsResponse> {
+        let message = request.get_ref();
+        let carrier_id = parse::carrier_id(&message.carrier_id)?;
+        let wanted = parse::shipment_state(message)?;
+        let list = format!(
+            "PartnerListShipments/{}/{carrier_id}/{}",
+            message.area, message.state
+        );
+        let page = self
+            .partitions
+            .page(message.page_size, &message.page_token, &list)?;
+        let ((shipments, next_page_token), position) = self
+            .partitions
+            .query(message, |machine, area, _| {
+                let after = page.after.as_deref();
+                let own = machine
+                    .state()
+                    .shipments_after(area, after)
+                    .filter(|shipment| shipment.carrier() == Some(&carrier_id))
+                    .filter(|shipment| wanted.is_none_or(|state| shipment.state == state));
+                let found = own.take(page.size + 1).map(Shipment::to_message);
+                page.cut(found, |shipment| shipment.shipment_id.clone())
+            })
+            .await?;
+        Ok(Response::new(pb::ListShipmentsResponse {
+            as_of_position: position.0,
+            shipments,
+            next_page_token,
+        }))
+    }
+
+    async fn get_pass(&self, request: Request<pb::GetPassRequest>) -> Answer<pb::GetPassResponse> {
+        let message = request.get_ref();
+        let id = &message.pass_id;
+        let carrier_id = parse::carrier_id(&message.carrier_id)?;
+        let (found, position) = self
+            .partitions
+            .query(message, |machine, area, _| {
+                let pass = machine.state().pass(area, id)?;
+                (pass.carrier_id == carrier_id).then(|| pass.to_message())
+            })
+            .await?;
+        let pass = found.ok_or_else(|| not_found(SERVICE, "pass", "pass_id", id))?;
+        Ok(Response::new(pb::GetPassResponse {
+            as_of_position: position.0,
+            pass: Some(pass),
+        }))
+    }
+
+    async fn list_passes(
+        &self,
+        request: Request<pb::ListPassesRequest>,
+    ) -> Answer<pb::ListPassesResponse> {
+        let message = request.get_ref();
+        let carrier_id = parse::carrier_id(&message.carrier_id)?;
+        let wanted = parse::pass_state(message)?;
+        let list = format!(
+            "PartnerListPasses/{}/{carrier_id}/{}",
+            message.area, message.state
+        );
+        let page = self
+            .partitions
+            .page(message.page_size, &message.page_token, &list)?;
+        let ((passes, next_page_token), position) = self
+            .partitions
+            .query(message, |machine, area, _| {
+                let after = page.after.as_deref();
+                let own = machine
+                    .state()
+                    .passes_after(area, after)
+                    .filter(|pass| pass.carrier_id == carrier_id)
+                    .filter(|pass| wanted.is_none_or(|state| pass.state == state));
+                let found = own.take(page.size + 1).map(Pass::to_message);
+                page.cut(found, |pass| pass.pass_id.clone())
+            })
+            .await?;
+        Ok(Response::new(pb::ListPassesResponse {
+            as_of_position: position.0,
+            passes,
+            next_page_token,
+        }))
+    }
+}
