@@ -148,6 +148,7 @@ requests! {
             ListParcelsRequest
             GetRunRequest
             ListRunsRequest
+            WatchTendersRequest
             GetShipmentRequest
             ListShipmentsRequest
             GetPassRequest

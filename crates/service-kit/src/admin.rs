@@ -1,9 +1,8 @@
 //! `AdminService` and `LogService`, the same for every service.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use decider::{Domain, Position, Service};
-use futures::{Stream, StreamExt};
+use decider::{Domain, Position};
 use proto::{
     AnyEvent,
     admin::v1::{
@@ -19,13 +18,13 @@ use proto::{
     time::to_proto,
 };
 use tokio::sync::{mpsc, watch};
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
     call::Partitions,
     fields::Fields,
+    follow::{self, Parts, parts},
     partition::Partition,
     proof_service::{ProofDesk, elsewhere},
     status::{clock, status},
@@ -131,8 +130,6 @@ pub struct Logs<D: Domain> {
     pub stop: CancellationToken,
 }
 
-type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
 #[tonic::async_trait]
 impl<D: Domain> LogService for Logs<D> {
     type ReadStream = Parts<ReadResponse>;
@@ -221,19 +218,7 @@ async fn read<D: Domain>(
         let chunk = usize::try_from(left.min(may_show))
             .unwrap_or(CHUNK)
             .min(CHUNK);
-        let log = Arc::clone(partition.log());
-        let entries = tokio::task::spawn_blocking(move || log.read(next, chunk))
-            .await
-            .map_err(|_| stopping(D::SERVICE))?
-            .map_err(|error| {
-                tracing::error!(%error, "the event log cannot be read");
-                status(
-                    D::SERVICE,
-                    Code::DataLoss,
-                    "LOG_UNREADABLE",
-                    error.to_string(),
-                )
-            })?;
+        let entries = follow::entries(&partition, next, chunk).await?;
         let Some(end) = entries.last().map(|entry| entry.position) else {
             if !request.follow {
                 return Ok(());
@@ -265,23 +250,4 @@ async fn read<D: Domain>(
         }
     }
     Ok(())
-}
-
-/// What a reader sends. It ends with the client, with the service, or with the
-/// log. Its outcome comes behind the last part, so that a reading that was cut
-/// short is never taken for the whole.
-fn parts<T: Send + 'static>(
-    service: Service,
-    receiver: mpsc::Receiver<Result<T, Status>>,
-    reader: impl Future<Output = Result<(), Status>> + Send + 'static,
-) -> Parts<T> {
-    let reading = tokio::spawn(reader);
-    let outcome = futures::stream::once(reading).filter_map(move |ended| async move {
-        match ended {
-            Ok(Ok(())) => None,
-            Ok(Err(status)) => Some(Err(status)),
-            Err(_) => Some(Err(stopping(service))),
-        }
-    });
-    Box::pin(ReceiverStream::new(receiver).chain(outcome))
 }

@@ -92,6 +92,22 @@ impl<D: Domain> Partitions<D> {
         self.get(partition_of(area, self.count))
     }
 
+    /// The partition of an area.
+    ///
+    /// # Errors
+    /// FAILED_PRECONDITION: it is not hosted here.
+    pub fn hosting(&self, area: &Area) -> Result<&Partition<D>, Status> {
+        self.of(area).ok_or_else(|| {
+            let number = partition_of(area, self.count);
+            status::status(
+                D::SERVICE,
+                Code::FailedPrecondition,
+                "PARTITION_ELSEWHERE",
+                format!("area {area} belongs to partition {number}, which is not hosted here"),
+            )
+        })
+    }
+
     fn route(&self, area: &str) -> Result<(Area, &Partition<D>), Status> {
         let area = Area::new(area).map_err(|error| {
             let mut fields = Fields::new();
@@ -100,15 +116,7 @@ impl<D: Domain> Partitions<D> {
                 .finish(D::SERVICE)
                 .expect_err("a violation was added")
         })?;
-        let number = partition_of(&area, self.count);
-        let partition = self.hosted.get(&number).ok_or_else(|| {
-            status::status(
-                D::SERVICE,
-                Code::FailedPrecondition,
-                "PARTITION_ELSEWHERE",
-                format!("area {area} belongs to partition {number}, which is not hosted here"),
-            )
-        })?;
+        let partition = self.hosting(&area)?;
         Ok((area, partition))
     }
 

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod durable_file;
 pub mod fields;
+pub mod follow;
 pub mod gauges;
 pub mod history;
 pub mod host;

@@ -3,6 +3,7 @@
 mod followup;
 mod freight;
 mod partner;
+mod watch;
 
 use decider::Service as ServiceName;
 use logistics_domain::{Command, Logistics};
@@ -16,6 +17,7 @@ use service_kit::{
     partition::Committed,
     status::{not_found, status},
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
 use crate::{parse, query};
@@ -24,6 +26,8 @@ const SERVICE: ServiceName = ServiceName::Logistics;
 
 pub struct Service {
     pub partitions: Partitions<Logistics>,
+    /// Ends the streams that clients watch.
+    pub stop: CancellationToken,
 }
 
 type Answer<T> = Result<Response<T>, Status>;

@@ -14,7 +14,10 @@ use proto::logistics::v1::{
     freight_service_server::FreightServiceServer, logistics_service_server::LogisticsServiceServer,
     partner_service_server::PartnerServiceServer,
 };
-use service_kit::host::{self, Addresses, Sealing};
+use service_kit::{
+    host::{self, Addresses, Sealing},
+    supervisor::Stage,
+};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +39,7 @@ pub async fn run(
         |host| {
             let service = Arc::new(grpc::Service {
                 partitions: host.partitions.clone(),
+                stop: host.supervisor.token(Stage::Serving),
             });
             host.serve(LogisticsServiceServer::from_arc(Arc::clone(&service)));
             host.serve(PartnerServiceServer::from_arc(Arc::clone(&service)));

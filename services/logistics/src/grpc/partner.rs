@@ -1,15 +1,20 @@
 //! What partner firms ask.
 
+use decider::Position;
 use logistics_domain::{Pass, Shipment};
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, ReportOutcome, partner_service_server::PartnerService},
 };
-use service_kit::{call::Call, status::not_found};
+use service_kit::{
+    call::Call,
+    follow::{self, Parts},
+    status::not_found,
+};
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt;
 
-use super::{Answer, SERVICE, Service};
+use super::{Answer, SERVICE, Service, watch::TenderWatch};
 use crate::parse::freight as parse;
 
 /// A report's fate, at what position it was known.
@@ -198,6 +203,27 @@ impl PartnerService for Service {
             position: done.position(),
             incident_id: incident_id.unwrap_or_default(),
         }))
+    }
+
+    type WatchTendersStream = Parts<pb::WatchTendersResponse>;
+
+    async fn watch_tenders(
+        &self,
+        request: Request<pb::WatchTendersRequest>,
+    ) -> Answer<Self::WatchTendersStream> {
+        let message = request.get_ref();
+        let carrier_id = parse::carrier_id(&message.carrier_id)?;
+        let after = Position(message.after_cursor);
+        // Also waits for `min_position`.
+        let (area, _) = self
+            .partitions
+            .query(message, |_, area, _| area.clone())
+            .await?;
+        let partition = self.partitions.hosting(&area)?;
+        follow::check_cursor(partition, after)?;
+        let watch = TenderWatch { carrier_id, area };
+        let stop = self.stop.clone();
+        Ok(Response::new(follow::follow(partition, after, watch, stop)))
     }
 
     async fn report_events(

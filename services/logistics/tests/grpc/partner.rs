@@ -1,12 +1,15 @@
 //! A partner firm and a dispatcher over gRPC: from the firm's registration to
 //! a load that was taken over.
+#![allow(clippy::needless_update)] // The macro fills in what a request leaves out.
+
+use std::time::Duration;
 
 use decider::spec::START;
 use proto::{
-    logistics::v1::{carrier_report::What, *},
+    logistics::v1::{carrier_report::What, watch_tenders_response::Update, *},
     time::to_proto,
 };
-use tonic::Code;
+use tonic::{Code, Streaming};
 
 use crate::{
     ask::{AREA, fresh},
@@ -343,4 +346,117 @@ async fn lists_come_in_pages_and_by_state() {
         refused(site.partner.list_shipments(elsewhere).await),
         expected(Code::InvalidArgument, "PAGE_TOKEN_INVALID")
     );
+}
+
+async fn watch(site: &mut Site, carrier_id: &str, after_cursor: u64) -> Watch {
+    let request = WatchTendersRequest {
+        area: AREA.into(),
+        carrier_id: carrier_id.into(),
+        after_cursor,
+        ..Default::default()
+    };
+    Watch(ok(site.partner.watch_tenders(request).await))
+}
+
+struct Watch(Streaming<WatchTendersResponse>);
+
+impl Watch {
+    async fn next(&mut self) -> WatchTendersResponse {
+        let next = tokio::time::timeout(Duration::from_secs(30), self.0.message());
+        let next = next.await.expect("a message in time");
+        next.expect("no error").expect("no end")
+    }
+
+    /// The next that is no heartbeat, and its cursor.
+    async fn update(&mut self) -> (Update, u64) {
+        loop {
+            let message = self.next().await;
+            match message.update.expect("an update") {
+                Update::Heartbeat(_) => {}
+                update => return (update, message.cursor),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_firm_is_told_of_its_tenders_and_passes_and_goes_on_where_it_was() {
+    let mut site = Site::start().await;
+    let mut acme = watch(&mut site, "acme", 0).await;
+    let first = acme.next().await;
+    assert_eq!(first.update, Some(Update::Heartbeat(Heartbeat {})));
+    let pass_id = join(&mut site, "acme").await;
+    let (Update::Pass(pass), _) = acme.update().await else {
+        panic!("no pass")
+    };
+    assert_eq!(
+        (pass.pass_id, pass.state),
+        (pass_id, PassState::Issued.into())
+    );
+
+    let draft = ask!(DraftShipmentRequest { load: load() });
+    let id = ok(site.freight.draft_shipment(draft).await).shipment_id;
+    let (Update::Tendered(tendered), cursor) = acme.update().await else {
+        panic!("no tender")
+    };
+    assert_eq!(
+        (tendered.shipment_id.as_str(), tendered.round),
+        (id.as_str(), 1)
+    );
+    assert_eq!(tendered.load, Some(load()));
+    drop(acme);
+
+    // While nobody listens it is withdrawn and tendered again.
+    let withdraw = ask!(WithdrawTenderRequest {
+        shipment_id: id.clone()
+    });
+    ok(site.freight.withdraw_tender(withdraw).await);
+    let tender = ask!(TenderShipmentRequest {
+        shipment_id: id.clone(),
+        carrier_id: "acme"
+    });
+    ok(site.freight.tender_shipment(tender).await);
+    let mut acme = watch(&mut site, "acme", cursor).await;
+    let (Update::Ended(ended), _) = acme.update().await else {
+        panic!("no end")
+    };
+    assert_eq!(
+        (ended.round, ended.reason()),
+        (1, WithdrawReason::Dispatcher)
+    );
+    let (Update::Tendered(again), _) = acme.update().await else {
+        panic!("no tender")
+    };
+    assert_eq!(again.round, 2);
+
+    // From the beginning all of it comes again; what is over has no load.
+    let mut all = watch(&mut site, "acme", 0).await;
+    all.update().await;
+    let (Update::Tendered(over), again_cursor) = all.update().await else {
+        panic!("no tender")
+    };
+    assert_eq!((over.round, over.load, again_cursor), (1, None, cursor));
+
+    // Another firm hears nothing of it.
+    let mut bolt = watch(&mut site, "bolt", 0).await;
+    assert!(matches!(
+        bolt.next().await.update,
+        Some(Update::Heartbeat(_))
+    ));
+    join(&mut site, "bolt").await;
+    assert!(matches!(bolt.update().await.0, Update::Pass(pass) if pass.carrier_id == "bolt"));
+
+    let beyond = WatchTendersRequest {
+        area: AREA.into(),
+        carrier_id: "acme".into(),
+        after_cursor: 1_000_000,
+        ..Default::default()
+    };
+    let refused = site
+        .partner
+        .watch_tenders(beyond)
+        .await
+        .err()
+        .expect("refused");
+    assert_eq!(refused.code(), Code::OutOfRange);
 }

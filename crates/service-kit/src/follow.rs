@@ -1,0 +1,171 @@
+//! Answers that follow a partition's log: from a position on, in order, without
+//! a gap, and with a sign of life while nothing happens.
+//!
+//! A follower holds one task and at most a few messages; what a slow client has
+//! not taken stays in the log. A client that went away is found by the
+//! connection's keepalive.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use decider::{Domain, Position, Service};
+pub use event_log::Entry;
+use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+use crate::{partition::Partition, status::status, stream_service::stopping};
+
+/// The messages of a streaming answer.
+pub type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Records read at a time.
+const CHUNK: usize = 256;
+/// Messages made ahead of what the client has taken.
+const AHEAD: usize = 16;
+/// Between signs of life: often enough for the proxies that close a connection
+/// after a minute.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What a reader sends. It ends with the client, with the service, or with the
+/// log. Its outcome comes behind the last part, so that a reading that was cut
+/// short is never taken for the whole.
+pub fn parts<T: Send + 'static>(
+    service: Service,
+    receiver: mpsc::Receiver<Result<T, Status>>,
+    reader: impl Future<Output = Result<(), Status>> + Send + 'static,
+) -> Parts<T> {
+    let reading = tokio::spawn(reader);
+    let outcome = futures::stream::once(reading).filter_map(move |ended| async move {
+        match ended {
+            Ok(Ok(())) => None,
+            Ok(Err(status)) => Some(Err(status)),
+            Err(_) => Some(Err(stopping(service))),
+        }
+    });
+    Box::pin(ReceiverStream::new(receiver).chain(outcome))
+}
+
+/// Records from `next` on, read off the async threads.
+///
+/// # Errors
+/// DATA_LOSS: the log cannot be read.
+pub(crate) async fn entries<D: Domain>(
+    partition: &Partition<D>,
+    next: Position,
+    limit: usize,
+) -> Result<Vec<Entry>, Status> {
+    let log = Arc::clone(partition.log());
+    tokio::task::spawn_blocking(move || log.read(next, limit))
+        .await
+        .map_err(|_| stopping(D::SERVICE))?
+        .map_err(|error| {
+            tracing::error!(%error, "the event log cannot be read");
+            let message = error.to_string();
+            status(D::SERVICE, Code::DataLoss, "LOG_UNREADABLE", message)
+        })
+}
+
+/// A position that a client has seen.
+///
+/// # Errors
+/// OUT_OF_RANGE: the log is not so long, so that records that the client has
+/// seen are not there.
+pub fn check_cursor<D: Domain>(partition: &Partition<D>, after: Position) -> Result<(), Status> {
+    let last = *partition.released().borrow();
+    if after <= last {
+        return Ok(());
+    }
+    Err(status(
+        D::SERVICE,
+        Code::OutOfRange,
+        "BEYOND_LOG",
+        format!(
+            "you go on after {after}, and the log ends at position {last}: begin again with a \
+             cursor that this area gave you, and tell the operator if this one was"
+        ),
+    ))
+}
+
+/// What becomes of the log's records in a stream.
+pub trait Follower<D: Domain>: Send + 'static {
+    type Message: Send + 'static;
+
+    /// What a record means to the client, if anything. Each record comes once,
+    /// in order.
+    fn message(&mut self, partition: &Partition<D>, entry: &Entry) -> Option<Self::Message>;
+
+    /// That everything up to here was told.
+    fn heartbeat(&mut self, at: Position) -> Self::Message;
+}
+
+/// Follows the log after a position until the client or the service ends it.
+/// A heartbeat comes first, then one whenever nothing came for [`HEARTBEAT`].
+#[must_use]
+pub fn follow<D: Domain, F: Follower<D>>(
+    partition: &Partition<D>,
+    after: Position,
+    follower: F,
+    stop: CancellationToken,
+) -> Parts<F::Message> {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let reader = run(partition.clone(), after, follower, sender, stop);
+    parts(D::SERVICE, receiver, reader)
+}
+
+async fn run<D: Domain, F: Follower<D>>(
+    partition: Partition<D>,
+    after: Position,
+    mut follower: F,
+    sender: mpsc::Sender<Result<F::Message, Status>>,
+    stop: CancellationToken,
+) -> Result<(), Status> {
+    let mut released = partition.released();
+    let mut next = after.next();
+    let send = async |message| {
+        tokio::select! {
+            sent = sender.send(Ok(message)) => Ok(sent.is_ok()),
+            () = stop.cancelled() => Err(stopping(D::SERVICE)),
+        }
+    };
+    if !send(follower.heartbeat(after)).await? {
+        return Ok(());
+    }
+    loop {
+        // What may not be told yet is not there.
+        let may_show = (released.borrow().0 + 1).saturating_sub(next.0);
+        let chunk = usize::try_from(may_show).unwrap_or(CHUNK).min(CHUNK);
+        for entry in entries(&partition, next, chunk).await? {
+            next = entry.position.next();
+            if let Some(message) = follower.message(&partition, &entry)
+                && !send(message).await?
+            {
+                return Ok(());
+            }
+        }
+        if released.borrow().0 >= next.0 {
+            continue;
+        }
+        let more = async {
+            let more = released.wait_for(|last| *last >= next);
+            let waited = tokio::time::timeout(HEARTBEAT, more).await;
+            waited.map(|more| more.is_ok())
+        };
+        let more = tokio::select! {
+            () = stop.cancelled() => return Err(stopping(D::SERVICE)),
+            () = sender.closed() => return Ok(()),
+            more = more => more,
+        };
+        match more {
+            Ok(true) => {}
+            Ok(false) => return Err(stopping(D::SERVICE)),
+            Err(_) => {
+                let told = Position(next.0 - 1);
+                if !send(follower.heartbeat(told)).await? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
