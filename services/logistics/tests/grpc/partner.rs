@@ -456,7 +456,6 @@ async fn a_firm_is_told_of_its_tenders_and_passes_and_goes_on_where_it_was() {
         .partner
         .watch_tenders(beyond)
         .await
-        .err()
-        .expect("refused");
+        .expect_err("refused");
     assert_eq!(refused.code(), Code::OutOfRange);
 }
