@@ -16,6 +16,7 @@
 mod acknowledged;
 mod batch;
 mod checked;
+mod database;
 mod disk;
 mod error;
 mod head;

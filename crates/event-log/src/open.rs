@@ -19,7 +19,7 @@ use crate::journal::{self, Journal, Recovered};
 use crate::mark::Mark;
 use crate::report::OpenReport;
 use crate::scan::{self, Scan, unreadable};
-use crate::{BATCH_BYTES_MAX, acknowledged, batch, head, settler};
+use crate::{BATCH_BYTES_MAX, acknowledged, batch, database, head, settler};
 
 /// sled writes a leaf page above a quarter of its segment size to a file of its
 /// own in `blobs/`, which it never syncs. A leaf holds up to 17 values before
@@ -70,6 +70,10 @@ pub struct SledOptions {
     /// whole segment at each opening; a leaf page has to stay below a quarter.
     #[doc(hidden)]
     pub sled_segment_bytes: usize,
+    /// Bytes that are put into sled before it is opened anew (see
+    /// `database.rs`), 256 MiB. Only for tests that cannot write so much.
+    #[doc(hidden)]
+    pub sled_renewed_bytes: usize,
 }
 
 impl SledOptions {
@@ -84,6 +88,7 @@ impl SledOptions {
             check_all: false,
             journal_segment_bytes: 8 * 1024 * 1024,
             sled_segment_bytes: SEGMENT_BYTES,
+            sled_renewed_bytes: database::RENEWED_BYTES,
         }
     }
 
@@ -258,7 +263,7 @@ fn forget(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
+pub(crate) fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
     let path = &options.path;
     let config = || {
         sled::Config::new()
