@@ -18,6 +18,7 @@ mod names;
 pub mod packed;
 pub mod rewritten;
 mod roll;
+pub mod shelf;
 pub mod spec;
 pub mod table;
 

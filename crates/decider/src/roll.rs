@@ -76,6 +76,11 @@ impl Roll {
             .map(|row| &table[*row])
     }
 
+    /// In order.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        self.full.iter().chain([&self.last]).flatten().copied()
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()

@@ -34,6 +34,14 @@ pub trait Entity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Row(u32);
 
+impl Row {
+    /// From 0 on, in the order of arrival.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// Entities by id. None is ever taken out: what has happened has happened.
 pub struct Table<T> {
     blocks: Vec<Vec<T>>,
@@ -113,6 +121,27 @@ impl<T: Entity> Table<T> {
         Row(number)
     }
 
+    /// Makes room to be found for so many more, at once.
+    pub fn reserve(&mut self, more: usize) {
+        let (blocks, hasher) = (&self.blocks, &self.hasher);
+        self.rows.reserve(more, |row| {
+            let n = *row as usize;
+            hasher.hash_one(blocks[n / BLOCK_ROWS][n % BLOCK_ROWS].id())
+        });
+    }
+
+    /// The row of a number; none where there is no such row.
+    #[must_use]
+    pub fn row(&self, number: u32) -> Option<Row> {
+        ((number as usize) < self.len()).then_some(Row(number))
+    }
+
+    /// All rows in the order of their numbers.
+    pub fn all_rows(&self) -> impl Iterator<Item = Row> + use<T> {
+        // Every row was given a number of 32 bits.
+        (0..self.len() as u32).map(Row)
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -134,6 +163,15 @@ impl<T: Entity> Table<T> {
     pub fn sorted(&self) -> Vec<&T> {
         let mut all: Vec<&T> = self.iter().collect();
         all.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+        all
+    }
+
+    /// As [`Self::sorted`], in half the memory.
+    #[must_use]
+    pub fn sorted_rows(&self) -> Vec<Row> {
+        let mut all: Vec<Row> = self.all_rows().collect();
+        // They come nearly in order, and a sort that keeps runs makes use of it.
+        all.sort_by(|a, b| self[*a].id().cmp(self[*b].id()));
         all
     }
 }

@@ -19,10 +19,12 @@ mod index;
 mod joining;
 mod lines;
 mod order;
+mod packing;
 mod react;
 mod rejection;
 mod snapshot;
 mod state;
+mod store;
 mod text;
 mod timers;
 

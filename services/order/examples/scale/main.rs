@@ -138,8 +138,7 @@ fn write(directory: &Path, records: u64) -> anyhow::Result<()> {
     let started = Instant::now();
     let index = indexer::open(directory, Service::Order, 0, &*town.log)?;
     let index = Arc::new(index);
-    Indexer::new(Arc::clone(&index), Arc::clone(&town.log)).bring_up()?;
-    index.sync()?;
+    Indexer::new(Arc::clone(&index), Arc::clone(&town.log)).close()?;
     tell("stream index made", rate(last.0, started));
     Ok(())
 }
