@@ -89,7 +89,7 @@ impl fmt::Debug for Name {
 
 /// Every name that was asked for, once. Not part of what a state says: it is
 /// neither told nor written, and fills again on reading.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Names {
     all: Vec<Name>,
     numbers: HashMap<Name, u32>,

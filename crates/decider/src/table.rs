@@ -4,12 +4,16 @@
 //! A row has a number for as long as the state lives; what refers to an entity
 //! keeps four bytes. Numbers are in the order of arrival, which a snapshot does
 //! not keep: nothing that is told or written may depend on them.
+//!
+//! Rows are in blocks that a copy shares for as long as neither changes them,
+//! so that a state can be written down while it goes on.
 
 use std::{
     borrow::Borrow,
     fmt,
     hash::{BuildHasher, Hash},
     ops::Index,
+    sync::Arc,
 };
 
 use hashbrown::HashTable;
@@ -44,7 +48,7 @@ impl Row {
 
 /// Entities by id. None is ever taken out: what has happened has happened.
 pub struct Table<T> {
-    blocks: Vec<Vec<T>>,
+    blocks: Vec<Arc<Vec<T>>>,
     rows: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -84,6 +88,7 @@ impl<T: Entity> Table<T> {
     where
         Q: Eq + Hash + ?Sized,
         T::Id: Borrow<Q>,
+        T: Clone,
     {
         let row = self.find(id)?;
         Some(self.at_mut(row))
@@ -93,25 +98,31 @@ impl<T: Entity> Table<T> {
     ///
     /// # Panics
     /// The row is another table's.
-    pub fn at_mut(&mut self, row: Row) -> &mut T {
+    pub fn at_mut(&mut self, row: Row) -> &mut T
+    where
+        T: Clone,
+    {
         let n = row.0 as usize;
-        &mut self.blocks[n / BLOCK_ROWS][n % BLOCK_ROWS]
+        &mut Arc::make_mut(&mut self.blocks[n / BLOCK_ROWS])[n % BLOCK_ROWS]
     }
 
     /// Adds what is not there yet, and gives its row.
     ///
     /// # Panics
     /// There are 2³² of them.
-    pub fn insert(&mut self, entity: T) -> Row {
+    pub fn insert(&mut self, entity: T) -> Row
+    where
+        T: Clone,
+    {
         let number = u32::try_from(self.len()).expect("a partition has fewer entities");
         let hash = self.hasher.hash_one(entity.id());
         if self.blocks.last().is_none_or(|b| b.len() == BLOCK_ROWS) {
             // The first block grows: most tables stay small.
             let rows = if number == 0 { 0 } else { BLOCK_ROWS };
-            self.blocks.push(Vec::with_capacity(rows));
+            self.blocks.push(Arc::new(Vec::with_capacity(rows)));
         }
         if let Some(block) = self.blocks.last_mut() {
-            block.push(entity);
+            Arc::make_mut(block).push(entity);
         }
         let (blocks, hasher) = (&self.blocks, &self.hasher);
         self.rows.insert_unique(hash, number, |row| {
@@ -119,6 +130,18 @@ impl<T: Entity> Table<T> {
             hasher.hash_one(blocks[n / BLOCK_ROWS][n % BLOCK_ROWS].id())
         });
         Row(number)
+    }
+
+    /// The entities as they are now, to be written down while this table goes
+    /// on. Takes no time to speak of; what is changed afterwards is copied then,
+    /// a block at a time. In it nothing is found by its id.
+    #[must_use]
+    pub fn frozen(&self) -> Self {
+        Self {
+            blocks: self.blocks.clone(),
+            rows: HashTable::new(),
+            hasher: self.hasher.clone(),
+        }
     }
 
     /// Makes room to be found for so many more, at once.
@@ -144,17 +167,18 @@ impl<T: Entity> Table<T> {
 
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        let full = self.blocks.len().saturating_sub(1) * BLOCK_ROWS;
+        self.blocks.last().map_or(0, |last| full + last.len())
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.blocks.is_empty()
     }
 
     /// In no order that means anything: for sums and searches.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.blocks.iter().flatten()
+        self.blocks.iter().flat_map(|block| block.iter())
     }
 
     /// In the order of their ids. Sorts them: for what is written, not for

@@ -87,6 +87,15 @@ const fn is_end(state: OrderState) -> bool {
 type Slots<'a> = Box<dyn Iterator<Item = &'a Slot> + 'a>;
 
 impl OrderBook {
+    /// Only to be written.
+    pub(crate) fn frozen(&self) -> Self {
+        Self {
+            store: self.store.frozen(),
+            breaches: self.breaches.clone(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn get(&self, id: &OrderId) -> Option<Cow<'_, Order>> {
         self.store.get(id)
     }

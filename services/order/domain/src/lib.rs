@@ -127,6 +127,10 @@ impl Domain for Orders {
         }
     }
 
+    fn frozen(state: &State) -> Option<State> {
+        Some(state.frozen())
+    }
+
     fn evolve(state: &mut State, record: &Recorded<OrderEvent>) {
         state.evolve(record);
     }

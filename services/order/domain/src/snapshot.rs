@@ -28,6 +28,18 @@ struct Read {
     orders: OrderBook,
 }
 
+impl State {
+    /// What is written of it, and nothing else.
+    pub(crate) fn frozen(&self) -> Self {
+        Self {
+            contingencies: self.contingencies.clone(),
+            households: self.households.frozen(),
+            group_buys: self.group_buys.frozen(),
+            orders: self.orders.frozen(),
+        }
+    }
+}
+
 impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Written {

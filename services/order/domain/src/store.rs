@@ -5,7 +5,7 @@
 
 mod written;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use decider::{
     Area, Names, Timestamp,
@@ -34,14 +34,22 @@ pub(crate) struct OrderStore {
 }
 
 /// Where an order is.
+#[derive(Clone)]
 pub(crate) struct Slot {
     pub(crate) order_id: OrderId,
     form: Form,
 }
 
+#[derive(Clone)]
 enum Form {
-    Moving(Box<Order>),
+    Moving(Arc<Moving>),
     Resting(Place),
+}
+
+#[derive(Clone)]
+struct Moving {
+    order: Order,
+    numbers: Numbers,
 }
 
 impl Entity for Slot {
@@ -53,6 +61,7 @@ impl Entity for Slot {
 }
 
 /// A household that has orders, registered or not.
+#[derive(Clone)]
 pub(crate) struct Customer {
     pub(crate) household_id: HouseholdId,
     /// That of its first order.
@@ -113,18 +122,18 @@ impl OrderStore {
 
     pub(crate) fn look<'a>(&'a self, slot: &'a Slot) -> Cow<'a, Order> {
         match &slot.form {
-            Form::Moving(order) => Cow::Borrowed(order),
-            Form::Resting(place) => Cow::Owned(self.unpack(&slot.order_id, *place)),
+            Form::Moving(moving) => Cow::Borrowed(&moving.order),
+            Form::Resting(place) => Cow::Owned(self.unpack(&slot.order_id, *place).order),
         }
     }
 
     pub(crate) fn glance(&self, row: Row) -> Glance {
         match &self.table[row].form {
-            Form::Moving(order) => Glance {
+            Form::Moving(moving) => Glance {
                 row,
-                state: order.state,
-                updated: order.updated,
-                delivered: order.delivered,
+                state: moving.order.state,
+                updated: moving.order.updated,
+                delivered: moving.order.delivered,
             },
             Form::Resting(place) => {
                 let order = self.packed(*place);
@@ -142,10 +151,10 @@ impl OrderStore {
     /// The row is another store's.
     pub(crate) fn listed(&self, row: Row) -> Listed {
         match &self.table[row].form {
-            Form::Moving(order) => Listed {
-                area: order.area.clone(),
-                state: order.state,
-                group_buy_id: order.group_buy_id.clone(),
+            Form::Moving(moving) => Listed {
+                area: moving.order.area.clone(),
+                state: moving.order.state,
+                group_buy_id: moving.order.group_buy_id.clone(),
             },
             Form::Resting(place) => {
                 let order = self.packed(*place);
@@ -166,13 +175,19 @@ impl OrderStore {
 
     /// Adds an order that is not there yet.
     pub(crate) fn insert(&mut self, order: Order) -> Row {
-        let (area, customer) = (order.area.clone(), self.customer_of(&order));
-        self.area_number(area);
-        if let Some(id) = &order.group_buy_id {
-            self.names.number(id.as_str());
-        }
+        let customer = self.customer_of(&order);
+        let numbers = Numbers {
+            area: self.area_number(order.area.clone()),
+            household: customer.number(),
+            placed_by: self.names.number(&order.placed_by),
+            reason: self.names.number(&order.reason),
+            group_buy: order
+                .group_buy_id
+                .as_ref()
+                .map(|id| self.names.number(id.as_str())),
+        };
         let order_id = order.order_id.clone();
-        let form = self.form_of(order, None);
+        let form = self.form_of(Moving { order, numbers }, None);
         let row = self.table.insert(Slot { order_id, form });
         let orders = &mut self.customers.at_mut(customer).orders;
         orders.insert(&self.table, row);
@@ -189,37 +204,39 @@ impl OrderStore {
         row: Row,
         change: impl FnOnce(&mut Order, &mut Names),
     ) -> (OrderState, OrderState) {
-        let (mut order, place) = match &mut self.table.at_mut(row).form {
-            Form::Moving(order) => {
-                let was = order.state;
-                change(order, &mut self.names);
-                let is = order.state;
-                if rests(is) {
-                    let order = Order::clone(order);
-                    let form = self.form_of(order, None);
-                    self.table.at_mut(row).form = form;
+        let change = |moving: &mut Moving, names: &mut Names| {
+            let was = moving.order.state;
+            change(&mut moving.order, names);
+            moving.numbers.reason = names.number(&moving.order.reason);
+            (was, moving.order.state)
+        };
+        let (states, form) = match &mut self.table.at_mut(row).form {
+            Form::Moving(shared) => {
+                let moving = Arc::make_mut(shared);
+                let states = change(moving, &mut self.names);
+                if !rests(states.1) {
+                    return states;
                 }
-                return (was, is);
+                let moving = moving.clone();
+                (states, self.form_of(moving, None))
             }
             Form::Resting(place) => {
                 let place = *place;
-                (self.unpack(&self.table[row].order_id, place), place)
+                let mut moving = self.unpack(&self.table[row].order_id, place);
+                let states = change(&mut moving, &mut self.names);
+                (states, self.form_of(moving, Some(place)))
             }
         };
-        let was = order.state;
-        change(&mut order, &mut self.names);
-        let is = order.state;
-        let form = self.form_of(order, Some(place));
         self.table.at_mut(row).form = form;
-        (was, is)
+        states
     }
 
     /// Packs an order that has come to rest, where there is room in the place
     /// where it was before.
-    fn form_of(&mut self, order: Order, before: Option<Place>) -> Form {
-        if rests(order.state) {
+    fn form_of(&mut self, moving: Moving, before: Option<Place>) -> Form {
+        if rests(moving.order.state) {
             let mut bytes = Vec::with_capacity(128);
-            self.pack(&order, self.numbers(&order), &mut bytes);
+            self.pack(&moving.order, moving.numbers).put(&mut bytes);
             let place = match before {
                 Some(place) => self.shelf.replace(place, &bytes),
                 None => self.shelf.put(&bytes),
@@ -229,22 +246,40 @@ impl OrderStore {
                 return Form::Resting(place);
             }
         }
-        Form::Moving(Box::new(order))
+        Form::Moving(Arc::new(moving))
     }
 
-    fn pack(&self, order: &Order, numbers: Numbers, bytes: &mut Vec<u8>) {
-        let customer = self.customers.get(&order.household_id);
-        let own_door = customer.is_none_or(|customer| customer.door != order.door);
-        Packed::of(order, numbers, own_door).put(bytes);
+    /// With the numbers of this store.
+    fn pack<'a>(&self, order: &'a Order, numbers: Numbers) -> Packed<'a> {
+        let customer = self.customers.row(numbers.household);
+        let own_door = customer.is_none_or(|row| self.customers[row].door != order.door);
+        Packed::of(order, numbers, own_door)
     }
 
     fn packed(&self, place: Place) -> Packed<'_> {
         Packed::read(self.shelf.get(place)).expect("what was packed, or checked on reading")
     }
 
-    fn unpack(&self, order_id: &OrderId, place: Place) -> Order {
-        self.order(order_id, &self.packed(place))
-            .expect("its numbers are ours, or were checked on reading")
+    fn unpack(&self, order_id: &OrderId, place: Place) -> Moving {
+        let packed = self.packed(place);
+        Moving {
+            order: self
+                .order(order_id, &packed)
+                .expect("its numbers are ours, or were checked on reading"),
+            numbers: packed.numbers,
+        }
+    }
+
+    /// Only to be written.
+    pub(crate) fn frozen(&self) -> Self {
+        Self {
+            table: self.table.frozen(),
+            shelf: self.shelf.clone(),
+            names: self.names.clone(),
+            areas: self.areas.clone(),
+            area_numbers: self.area_numbers.clone(),
+            customers: self.customers.frozen(),
+        }
     }
 
     /// Whether they all stand for something here.
@@ -288,25 +323,6 @@ impl OrderStore {
             confirmed: packed.confirmed,
             deliveries: packed.deliveries,
         })
-    }
-
-    /// # Panics
-    /// The order is not one of this store's: whatever comes into it gets its
-    /// numbers then.
-    fn numbers(&self, order: &Order) -> Numbers {
-        const OURS: &str = "its numbers were given when it came";
-        let name = |text: &str| self.names.find(text).expect(OURS);
-        Numbers {
-            area: *self.area_numbers.get(&order.area).expect(OURS),
-            household: self
-                .customers
-                .find(&order.household_id)
-                .expect(OURS)
-                .number(),
-            placed_by: name(&order.placed_by),
-            reason: name(&order.reason),
-            group_buy: order.group_buy_id.as_ref().map(|id| name(id.as_str())),
-        }
     }
 
     fn area_number(&mut self, area: Area) -> u32 {

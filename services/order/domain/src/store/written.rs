@@ -5,7 +5,7 @@
 //! states give equal bytes. Whoever reads them takes the numbers over, and most
 //! orders with them as they are.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use decider::{
     Area, Name,
@@ -17,7 +17,7 @@ use serde::{
     ser::{SerializeSeq, SerializeTuple},
 };
 
-use super::{Customer, Form, OrderStore, Slot, rests};
+use super::{Customer, Form, Moving, OrderStore, Slot, rests};
 use crate::{
     compact::DoorCodes,
     household::Household,
@@ -68,7 +68,7 @@ fn places(count: usize, sorted: impl Iterator<Item = u32>) -> Vec<u32> {
 impl OrderStore {
     fn numbers_of(&self, slot: &Slot) -> Numbers {
         match &slot.form {
-            Form::Moving(order) => self.numbers(order),
+            Form::Moving(moving) => moving.numbers,
             Form::Resting(place) => self.packed(*place).numbers,
         }
     }
@@ -150,9 +150,10 @@ impl Serialize for WrittenOrders<'_> {
             bytes.clear();
             slot.order_id.put(&mut bytes);
             match &slot.form {
-                Form::Moving(order) => {
-                    let numbers = self.renumbered.of(store.numbers(order));
-                    store.pack(order, numbers, &mut bytes);
+                Form::Moving(moving) => {
+                    let mut packed = store.pack(&moving.order, moving.numbers);
+                    packed.numbers = self.renumbered.of(packed.numbers);
+                    packed.put(&mut bytes);
                 }
                 Form::Resting(place) => {
                     let mut packed = store.shelf.get(*place);
@@ -295,7 +296,10 @@ impl OrderStore {
         let place = rests(packed.state).then(|| self.shelf.put(bytes)).flatten();
         let form = match place {
             Some(place) => Form::Resting(place),
-            None => Form::Moving(Box::new(self.order(&order_id, &packed)?)),
+            None => Form::Moving(Arc::new(Moving {
+                order: self.order(&order_id, &packed)?,
+                numbers: packed.numbers,
+            })),
         };
         let row = self.table.insert(Slot { order_id, form });
         let orders = &mut self.customers.at_mut(customer).orders;
