@@ -9,6 +9,8 @@
 //!
 //! Meanwhile appends go on, into the journal. Whoever reads from sled waits.
 
+use std::time::Duration;
+
 use decider::Position;
 use parking_lot::{RwLock, RwLockReadGuard};
 
@@ -19,6 +21,11 @@ use crate::scan::unreadable;
 
 /// Bytes of batches that are put into sled between two openings.
 pub(crate) const RENEWED_BYTES: usize = 256 * 1024 * 1024;
+
+/// How long to try while sled's own threads still hold what was closed: a
+/// moment, but on a machine that has no time for them it can be a long one. It
+/// is nobody else who holds it, since the log has a lock of its own.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Of one log; there is no other handle of it.
 pub(crate) struct Database {
@@ -75,7 +82,7 @@ impl Database {
         let failed = |e| unreadable("opening again", path, Position::ZERO, e);
         let end = guarded(|| db.last()).map_err(failed)?;
         close(db);
-        let db = open::open_sled(&self.options)?;
+        let db = open::open_sled(&self.options, PATIENCE)?;
         if guarded(|| db.last()).map_err(failed)? != end {
             let key = end.and_then(|(key, _)| <[u8; 8]>::try_from(&key[..]).ok());
             let position = key.map_or(Position::ZERO, |key| Position(u64::from_be_bytes(key)));

@@ -21,6 +21,7 @@ mod disk;
 mod error;
 mod head;
 mod journal;
+mod lock;
 mod mark;
 mod memory_log;
 mod open;

@@ -16,6 +16,7 @@ use crate::checked::{self, Checked};
 use crate::disk::{Durable, guarded, sync_path};
 use crate::error::LogError;
 use crate::journal::{self, Journal, Recovered};
+use crate::lock::{self, Lock};
 use crate::mark::Mark;
 use crate::report::OpenReport;
 use crate::scan::{self, Scan, unreadable};
@@ -34,12 +35,6 @@ const _: () = assert!(
     LEAF_VALUES_MAX * BATCH_BYTES_MAX + LEAF_OVERHEAD_BYTES_MAX < SEGMENT_BYTES / 4,
     "a leaf page would go to blobs/"
 );
-
-/// How long to try while another process holds the directory: after a restart
-/// the one before may still be closing, and sled's own threads let go of the
-/// files a moment after it was dropped.
-const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// Where and how to open a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +99,7 @@ impl SledOptions {
 
 /// What an open log consists of.
 pub(crate) struct Opened {
+    pub lock: Option<Lock>,
     pub db: sled::Db,
     pub durable: Durable,
     pub acknowledged: Mark,
@@ -117,7 +113,10 @@ pub(crate) fn open(options: &SledOptions) -> Result<Opened, LogError> {
     let path = &options.path;
     let existing = path.ancestors().find(|p| p.exists()).map(Path::to_owned);
     is_ours(options)?;
-    let db = open_sled(options)?;
+    // The first of two that open a log at the same time makes the directory.
+    fs::create_dir_all(path).map_err(|e| LogError::io("making", path, e))?;
+    let lock = Lock::take(path)?;
+    let db = open_sled(options, lock::PATIENCE)?;
     let durable = Durable::new(path, options.sync)?;
 
     let io = |e| LogError::io("opening", path, e);
@@ -189,6 +188,7 @@ pub(crate) fn open(options: &SledOptions) -> Result<Opened, LogError> {
         duration: started.elapsed(),
     };
     Ok(Opened {
+        lock,
         db,
         durable,
         acknowledged,
@@ -263,7 +263,7 @@ fn forget(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
+pub(crate) fn open_sled(options: &SledOptions, patience: Duration) -> Result<sled::Db, LogError> {
     let path = &options.path;
     let config = || {
         sled::Config::new()
@@ -274,13 +274,13 @@ pub(crate) fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
             // difference in this version.
             .flush_every_ms(None)
     };
-    let patience = Instant::now() + LOCK_PATIENCE;
+    let patience = Instant::now() + patience;
     loop {
         let opened =
             guarded(|| config().open()).map_err(|e| unreadable("opening", path, Position::ZERO, e));
         match opened {
             Err(LogError::DirectoryInUse { .. }) if Instant::now() < patience => {
-                std::thread::sleep(LOCK_RETRY);
+                std::thread::sleep(lock::RETRY);
             }
             other => return other,
         }

@@ -23,6 +23,7 @@ use crate::batch::{self, Batch};
 use crate::database::Database;
 use crate::disk::{Durable, guarded};
 use crate::journal::Journal;
+use crate::lock::Lock;
 use crate::mark::Mark;
 use crate::open::{self, SledOptions};
 use crate::report::OpenReport;
@@ -40,6 +41,8 @@ pub struct SledLog {
     writer: Mutex<Writer>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Let go when all else is closed.
+    _lock: Option<Lock>,
 }
 
 struct Writer {
@@ -62,6 +65,9 @@ impl SledLog {
         let opened = open::open(&options)?;
         let report = opened.report;
         let db = Arc::new(Database::new(opened.db, &options));
+        // Without a lock of its own the log must not let go of sled's.
+        let renewed_bytes = opened.lock.as_ref().map(|_| options.sled_renewed_bytes);
+        let renewed_bytes = renewed_bytes.unwrap_or(usize::MAX);
         let mut log = Self {
             db: Arc::clone(&db),
             durable: Arc::new(opened.durable),
@@ -73,10 +79,11 @@ impl SledLog {
             }),
             shared: Arc::new(Shared::new(report.last_position)),
             threads: Vec::new(),
+            _lock: opened.lock,
         };
         let settler = Settler {
             db: Arc::clone(&db),
-            renewed_bytes: options.sled_renewed_bytes,
+            renewed_bytes,
             durable: Arc::clone(&log.durable),
             checked: opened.checked,
             shared: Arc::clone(&log.shared),

@@ -292,3 +292,13 @@ fn a_database_that_lost_its_end_is_not_used_again() {
     let error = log.read(Position(1), 1).unwrap_err();
     assert!(matches!(error, LogError::Closed { .. }), "{error}");
 }
+
+#[test]
+fn nobody_takes_the_directory_while_sled_is_closed() {
+    let (dir, log) = open();
+    log.db.close();
+    let error = SledLog::open(SledOptions::new(dir.path())).unwrap_err();
+    assert!(matches!(error, LogError::DirectoryInUse { .. }), "{error}");
+    drop(log);
+    SledLog::open(SledOptions::new(dir.path())).unwrap();
+}
