@@ -4,6 +4,8 @@ use std::{cmp::Ordering, fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::packed::{put_bytes, put_text, take_bytes, take_text};
+
 /// Crockford's base32, by value.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ULID_CHARS: usize = 26;
@@ -30,6 +32,31 @@ impl EntityId {
                 read(std::str::from_utf8(&chars).expect("the digits are ASCII"))
             }
         }
+    }
+}
+
+impl EntityId {
+    /// In few bytes, for snapshots: a ULID as the number that it is.
+    pub fn put(&self, bytes: &mut Vec<u8>) {
+        match &self.0 {
+            Form::Ulid(number) => put_bytes(bytes, number),
+            Form::Text(text) => {
+                // A ULID that is empty: there is none.
+                bytes.push(0);
+                put_text(bytes, text);
+            }
+        }
+    }
+
+    /// None where the bytes are not an id.
+    pub fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let number = take_bytes(bytes)?;
+        if number.is_empty() {
+            return take_text(bytes).map(Self::from);
+        }
+        <[u8; 16]>::try_from(number)
+            .ok()
+            .map(|number| Self(Form::Ulid(number)))
     }
 }
 
@@ -148,6 +175,22 @@ mod tests {
             assert_eq!(EntityId::from(text).to_string(), text);
         }
         assert_eq!(size_of::<EntityId>(), 24);
+    }
+
+    #[test]
+    fn an_id_is_packed_and_taken_out() {
+        for text in TEXTS {
+            let mut bytes = Vec::new();
+            EntityId::from(text).put(&mut bytes);
+            bytes.push(7);
+            let mut rest = &*bytes;
+            assert_eq!(EntityId::take(&mut rest), Some(EntityId::from(text)));
+            assert_eq!(rest, [7]);
+            for end in 0..bytes.len() - 1 {
+                assert_eq!(EntityId::take(&mut &bytes[..end]), None, "{text} {end}");
+            }
+        }
+        assert_eq!(EntityId::take(&mut &[3, 1, 2, 3][..]), None);
     }
 
     #[test]

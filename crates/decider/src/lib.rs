@@ -18,6 +18,7 @@ mod names;
 pub mod packed;
 pub mod rewritten;
 mod roll;
+pub mod shelf;
 pub mod spec;
 pub mod table;
 
@@ -110,6 +111,14 @@ pub trait Domain: Send + Sync + 'static {
         command: &Self::Command,
         context: &Context,
     ) -> Result<Vec<Self::Event>, Self::Rejection>;
+
+    /// The state as it is, in a form that is only good to be written: it writes
+    /// what the state itself would. Made in so little time that commands can
+    /// wait for it; none where that cannot be done, and they wait for the
+    /// writing.
+    fn frozen(_state: &Self::State) -> Option<Self::State> {
+        None
+    }
 
     /// Folds one event. Never fails and never panics on an event that was ever
     /// written: what does not fit is left aside.

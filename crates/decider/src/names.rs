@@ -3,7 +3,7 @@
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// A text that may be shared.
@@ -89,22 +89,59 @@ impl fmt::Debug for Name {
 
 /// Every name that was asked for, once. Not part of what a state says: it is
 /// neither told nor written, and fills again on reading.
-#[derive(Default)]
-pub struct Names(HashSet<Arc<str>>);
+#[derive(Default, Clone)]
+pub struct Names {
+    all: Vec<Name>,
+    numbers: HashMap<Name, u32>,
+}
 
 impl Names {
     pub fn get(&mut self, text: &str) -> Name {
-        if let Some(known) = self.0.get(text) {
-            return Name(known.clone());
+        let number = self.number(text);
+        self.all[number as usize].clone()
+    }
+
+    /// A number for the text, the same for as long as this lives: from 0 on,
+    /// in the order in which they were asked for.
+    ///
+    /// # Panics
+    /// There are 2³² of them.
+    pub fn number(&mut self, text: &str) -> u32 {
+        if let Some(known) = self.numbers.get(text) {
+            return *known;
         }
-        let new: Arc<str> = text.into();
-        self.0.insert(new.clone());
-        Name(new)
+        let number = u32::try_from(self.all.len()).expect("a state has fewer names");
+        let new = Name::from(text);
+        self.all.push(new.clone());
+        self.numbers.insert(new, number);
+        number
+    }
+
+    /// The number of a text that was asked for before.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<u32> {
+        self.numbers.get(text).copied()
+    }
+
+    /// The name that has the number.
+    #[must_use]
+    pub fn at(&self, number: u32) -> Option<&Name> {
+        self.all.get(number as usize)
     }
 
     /// Lets `name` share the text of its equals.
     pub fn share(&mut self, name: &mut Name) {
         *name = self.get(name);
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 }
 

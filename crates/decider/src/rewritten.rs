@@ -17,7 +17,7 @@ pub struct Codec<S> {
 ///
 /// # Panics
 /// The state that was read says something else, is written differently, or
-/// goes on differently.
+/// goes on differently; or one that was frozen meanwhile does.
 pub fn assert_goes_on<D: Domain>(
     log: &[Recorded<D::Event>],
     cut: usize,
@@ -28,6 +28,7 @@ pub fn assert_goes_on<D: Domain>(
     let cut = cut % (log.len() + 1);
     let mut whole = fold::<D>(&log[..cut]);
     let bytes = (codec.write)(&whole);
+    let frozen = D::frozen(&whole);
     let mut read = (codec.read)(&bytes);
     assert!((codec.write)(&read) == bytes, "written again, it differs");
     assert_eq!(
@@ -47,6 +48,10 @@ pub fn assert_goes_on<D: Domain>(
     assert!(
         (codec.write)(&read) == (codec.write)(&whole),
         "it goes on to another state"
+    );
+    assert!(
+        frozen.is_none_or(|frozen| (codec.write)(&frozen) == bytes),
+        "what was frozen is not what it was then"
     );
 }
 

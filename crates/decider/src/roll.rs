@@ -6,7 +6,7 @@ use crate::table::{Entity, Row, Table};
 
 /// Rows in the order of their entities' ids: what lists and pages are read
 /// from. Four bytes for each, and quick where entities come in order.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Roll {
     full: Vec<Vec<Row>>,
     /// Behind all that are in `full`.
@@ -76,6 +76,11 @@ impl Roll {
             .map(|row| &table[*row])
     }
 
+    /// In order.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        self.full.iter().chain([&self.last]).flatten().copied()
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.full.iter().map(Vec::len).sum::<usize>() + self.last.len()
@@ -112,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug)]
+    #[derive(Debug, Clone)]
     struct Thing(String);
 
     impl Entity for Thing {
@@ -169,5 +174,23 @@ mod tests {
         }
         assert!(roll.is_empty());
         assert!(table.sorted().is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn what_is_frozen_stays_while_the_table_goes_on() {
+        let mut table = Table::default();
+        for n in 0..3_000 {
+            table.insert(Thing(format!("{n:04}")));
+        }
+        let frozen = table.frozen();
+        table.insert(Thing("9".to_owned()));
+        let row = table.find("1500").expect("there");
+        // Only here, and only as nothing looks for it by its id.
+        table.at_mut(row).0 = "else".to_owned();
+        assert_eq!((frozen.len(), table.len()), (3_000, 3_001));
+        assert_eq!(frozen[row].0, "1500");
+        let sorted = frozen.sorted_rows();
+        assert!(sorted.iter().map(|row| row.number()).eq(0..3_000));
+        assert_eq!(frozen.sorted().len(), 3_000);
     }
 }

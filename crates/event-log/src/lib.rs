@@ -16,10 +16,12 @@
 mod acknowledged;
 mod batch;
 mod checked;
+mod database;
 mod disk;
 mod error;
 mod head;
 mod journal;
+mod lock;
 mod mark;
 mod memory_log;
 mod open;

@@ -16,10 +16,11 @@ use crate::checked::{self, Checked};
 use crate::disk::{Durable, guarded, sync_path};
 use crate::error::LogError;
 use crate::journal::{self, Journal, Recovered};
+use crate::lock::{self, Lock};
 use crate::mark::Mark;
 use crate::report::OpenReport;
 use crate::scan::{self, Scan, unreadable};
-use crate::{BATCH_BYTES_MAX, acknowledged, batch, head, settler};
+use crate::{BATCH_BYTES_MAX, acknowledged, batch, database, head, settler};
 
 /// sled writes a leaf page above a quarter of its segment size to a file of its
 /// own in `blobs/`, which it never syncs. A leaf holds up to 17 values before
@@ -34,12 +35,6 @@ const _: () = assert!(
     LEAF_VALUES_MAX * BATCH_BYTES_MAX + LEAF_OVERHEAD_BYTES_MAX < SEGMENT_BYTES / 4,
     "a leaf page would go to blobs/"
 );
-
-/// How long to try while another process holds the directory: after a restart
-/// the one before may still be closing, and sled's own threads let go of the
-/// files a moment after it was dropped.
-const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// Where and how to open a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +65,10 @@ pub struct SledOptions {
     /// whole segment at each opening; a leaf page has to stay below a quarter.
     #[doc(hidden)]
     pub sled_segment_bytes: usize,
+    /// Bytes that are put into sled before it is opened anew (see
+    /// `database.rs`), 256 MiB. Only for tests that cannot write so much.
+    #[doc(hidden)]
+    pub sled_renewed_bytes: usize,
 }
 
 impl SledOptions {
@@ -84,6 +83,7 @@ impl SledOptions {
             check_all: false,
             journal_segment_bytes: 8 * 1024 * 1024,
             sled_segment_bytes: SEGMENT_BYTES,
+            sled_renewed_bytes: database::RENEWED_BYTES,
         }
     }
 
@@ -99,6 +99,7 @@ impl SledOptions {
 
 /// What an open log consists of.
 pub(crate) struct Opened {
+    pub lock: Option<Lock>,
     pub db: sled::Db,
     pub durable: Durable,
     pub acknowledged: Mark,
@@ -112,7 +113,10 @@ pub(crate) fn open(options: &SledOptions) -> Result<Opened, LogError> {
     let path = &options.path;
     let existing = path.ancestors().find(|p| p.exists()).map(Path::to_owned);
     is_ours(options)?;
-    let db = open_sled(options)?;
+    // The first of two that open a log at the same time makes the directory.
+    fs::create_dir_all(path).map_err(|e| LogError::io("making", path, e))?;
+    let lock = Lock::take(path)?;
+    let db = open_sled(options, lock::PATIENCE)?;
     let durable = Durable::new(path, options.sync)?;
 
     let io = |e| LogError::io("opening", path, e);
@@ -184,6 +188,7 @@ pub(crate) fn open(options: &SledOptions) -> Result<Opened, LogError> {
         duration: started.elapsed(),
     };
     Ok(Opened {
+        lock,
         db,
         durable,
         acknowledged,
@@ -258,7 +263,7 @@ fn forget(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
+pub(crate) fn open_sled(options: &SledOptions, patience: Duration) -> Result<sled::Db, LogError> {
     let path = &options.path;
     let config = || {
         sled::Config::new()
@@ -269,13 +274,13 @@ fn open_sled(options: &SledOptions) -> Result<sled::Db, LogError> {
             // difference in this version.
             .flush_every_ms(None)
     };
-    let patience = Instant::now() + LOCK_PATIENCE;
+    let patience = Instant::now() + patience;
     loop {
         let opened =
             guarded(|| config().open()).map_err(|e| unreadable("opening", path, Position::ZERO, e));
         match opened {
             Err(LogError::DirectoryInUse { .. }) if Instant::now() < patience => {
-                std::thread::sleep(LOCK_RETRY);
+                std::thread::sleep(lock::RETRY);
             }
             other => return other,
         }

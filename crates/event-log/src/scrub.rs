@@ -9,6 +9,7 @@ use std::time::Duration;
 use decider::Position;
 
 use crate::batch;
+use crate::database::Database;
 use crate::disk::{Durable, guarded};
 use crate::error::LogError;
 use crate::scan::{next_of, unreadable};
@@ -19,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(30);
 const REST: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) struct Scrub {
-    pub db: sled::Db,
+    pub db: Arc<Database>,
     pub durable: Arc<Durable>,
     pub shared: Arc<Shared>,
     /// The first position that opening has checked.
@@ -66,9 +67,10 @@ impl Scrub {
         };
         let mut next = from;
         let mut bytes = 0;
-        let mut items = self.db.range(batch::key(from)..);
+        let db = self.db.open()?;
+        let mut items = db.range(batch::key(from)..);
         while next < end && bytes < STEP_BYTES {
-            let item = guarded(|| next_of(&self.db, &mut items))
+            let item = guarded(|| next_of(&db, &mut items))
                 .map_err(|e| unreadable("checking", path, next, e))?;
             let (_, value) = item
                 .filter(|(key, _)| key[..] == batch::key(next))

@@ -15,6 +15,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::batch::{self, Batch};
 use crate::checked::{self, Checked};
+use crate::database::Database;
 use crate::disk::{Durable, guarded};
 use crate::error::LogError;
 
@@ -183,7 +184,9 @@ impl Shared {
 
 /// The thread's part.
 pub(crate) struct Settler {
-    pub db: sled::Db,
+    pub db: Arc<Database>,
+    /// See [`Database::renew`].
+    pub renewed_bytes: usize,
     pub durable: Arc<Durable>,
     pub checked: Checked,
     pub shared: Arc<Shared>,
@@ -198,18 +201,27 @@ impl Settler {
 
     fn settle(&mut self) -> Result<(), LogError> {
         let mut unsynced = 0;
+        let mut since_renewed = 0;
         let mut unsynced_since = None;
         let mut inserted = Position::ZERO;
         loop {
             let (batches, sync, stop) = self.next(unsynced_since);
             for some in self.joined(&batches) {
                 inserted = batches[some.end - 1].last();
-                unsynced += self.insert(&batches[some])?;
+                let bytes = self.insert(&batches[some])?;
+                unsynced += bytes;
+                since_renewed += bytes;
                 unsynced_since = unsynced_since.or_else(|| Some(Instant::now()));
                 if unsynced >= UNSYNCED_BYTES_MAX {
                     self.sync(inserted)?;
                     (unsynced, unsynced_since) = (0, None);
                 }
+            }
+            if since_renewed >= self.renewed_bytes {
+                self.sync(inserted)?;
+                (unsynced, unsynced_since) = (0, None);
+                self.db.renew()?;
+                since_renewed = 0;
             }
             if sync && unsynced > 0 {
                 self.sync(inserted)?;
@@ -275,7 +287,7 @@ impl Settler {
             joined = batch::join(batches);
             &joined
         };
-        put(&self.db, &self.durable, batch)?;
+        put(&*self.db.open()?, &self.durable, batch)?;
         let bytes = batch.value.len();
         self.checked.passed(batch.last(), bytes as u64);
         let mut state = self.shared.state.lock();
@@ -287,7 +299,7 @@ impl Settler {
     }
 
     fn sync(&mut self, inserted: Position) -> Result<(), LogError> {
-        self.durable.flush(&self.db, inserted)?;
+        self.durable.flush(&*self.db.open()?, inserted)?;
         self.checked
             .write()
             .map_err(|e| LogError::io("marking what is checked of", &self.durable.path, e))?;

@@ -12,7 +12,6 @@
 //! has the rest. Opening does not rely on that, it checks.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -21,8 +20,10 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::batch::{self, Batch};
+use crate::database::Database;
 use crate::disk::{Durable, guarded};
 use crate::journal::Journal;
+use crate::lock::Lock;
 use crate::mark::Mark;
 use crate::open::{self, SledOptions};
 use crate::report::OpenReport;
@@ -33,14 +34,15 @@ use crate::{Entry, EventLog, LogError, Unit};
 
 /// An open log. There is one for a directory; a second is refused.
 pub struct SledLog {
-    /// None only while being dropped.
-    db: Option<sled::Db>,
+    db: Arc<Database>,
     durable: Arc<Durable>,
     last: watch::Sender<Position>,
     /// Makes appends take turns.
     writer: Mutex<Writer>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Let go when all else is closed.
+    _lock: Option<Lock>,
 }
 
 struct Writer {
@@ -62,8 +64,12 @@ impl SledLog {
     pub fn open(options: SledOptions) -> Result<(Self, OpenReport), LogError> {
         let opened = open::open(&options)?;
         let report = opened.report;
+        let db = Arc::new(Database::new(opened.db, &options));
+        // Without a lock of its own the log must not let go of sled's.
+        let renewed_bytes = opened.lock.as_ref().map(|_| options.sled_renewed_bytes);
+        let renewed_bytes = renewed_bytes.unwrap_or(usize::MAX);
         let mut log = Self {
-            db: Some(opened.db.clone()),
+            db: Arc::clone(&db),
             durable: Arc::new(opened.durable),
             last: watch::Sender::new(report.last_position),
             writer: Mutex::new(Writer {
@@ -73,15 +79,17 @@ impl SledLog {
             }),
             shared: Arc::new(Shared::new(report.last_position)),
             threads: Vec::new(),
+            _lock: opened.lock,
         };
         let settler = Settler {
-            db: opened.db.clone(),
+            db: Arc::clone(&db),
+            renewed_bytes,
             durable: Arc::clone(&log.durable),
             checked: opened.checked,
             shared: Arc::clone(&log.shared),
         };
         let scrub = Scrub {
-            db: opened.db,
+            db,
             durable: Arc::clone(&log.durable),
             shared: Arc::clone(&log.shared),
             end: report.checked_from,
@@ -128,14 +136,9 @@ impl SledLog {
     /// # Errors
     /// [`LogError::Io`].
     pub fn disk_bytes(&self) -> Result<u64, LogError> {
-        guarded(|| self.db().size_on_disk())
+        let db = self.db.open()?;
+        guarded(|| db.size_on_disk())
             .map_err(|e| LogError::sled("measuring", &self.durable.path, Position::ZERO, e))
-    }
-
-    fn db(&self) -> &sled::Db {
-        self.db
-            .as_ref()
-            .expect("it is there until the log is dropped")
     }
 
     /// Makes a group durable in the journal and hands it to the settler.
@@ -167,8 +170,9 @@ impl SledLog {
     ) -> Result<(), LogError> {
         let path = &self.durable.path;
         let failed = |position, e| unreadable("reading", path, position, e);
+        let db = self.db.open()?;
         // The batch that holds `from` is the last that begins at or before it.
-        let start = guarded(|| self.db().get_lt(batch::key(from.next())))
+        let start = guarded(|| db.get_lt(batch::key(from.next())))
             .map_err(|e| failed(from, e))?
             .and_then(|(key, _)| <[u8; 8]>::try_from(&key[..]).ok())
             .map(|key| Position(u64::from_be_bytes(key)))
@@ -176,10 +180,10 @@ impl SledLog {
             .ok_or_else(|| self.damaged(from, "the batch that held it is gone"))?;
 
         let mut next = start;
-        let mut items = self.db().range(batch::key(start)..);
+        let mut items = db.range(batch::key(start)..);
         let wanted = entries.len().saturating_add(limit);
         while entries.len() < wanted && next < end {
-            let (_, value) = guarded(|| next_of(self.db(), &mut items))
+            let (_, value) = guarded(|| next_of(&db, &mut items))
                 .map_err(|e| failed(next, e))?
                 .filter(|(key, _)| key[..] == batch::key(next))
                 .ok_or_else(|| self.damaged(next.max(from), "the batch that held it is gone"))?;
@@ -291,10 +295,7 @@ impl Drop for SledLog {
             // Of no consequence where it fails.
             drop(self.writer.get_mut().journal.shrink());
         }
-        // sled flushes and syncs when it is dropped, and panics where that
-        // fails. All that was acknowledged is durable already.
-        let db = self.db.take();
-        drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
+        self.db.close();
     }
 }
 

@@ -57,7 +57,12 @@ fn acknowledged(line: &str) -> Option<u64> {
 
 /// Appends groups of all sizes until it is killed or fails.
 fn append_until_the_end(path: &Path, cycle: u64) -> LogError {
-    let (log, _) = SledLog::open(SledOptions::new(path)).unwrap();
+    let options = SledOptions {
+        // So that it is killed while it opens sled anew, too.
+        sled_renewed_bytes: 64 * 1024,
+        ..SledOptions::new(path)
+    };
+    let (log, _) = SledLog::open(options).unwrap();
     let mut rng = StdRng::seed_from_u64(cycle);
     loop {
         let mut next = log.last_position().0;

@@ -34,7 +34,7 @@ use transparency::StateDigest;
 use crate::clock::Clock;
 use indexer::IndexerError;
 use machine::{Machine, Refusal, ReplayError, RequestMeta};
-pub use past::{AsOf, replay, restore};
+pub use past::{AsOf, Restored, replay, restore};
 pub use release::{Durability, Holding};
 use snapshot::Snapshots;
 

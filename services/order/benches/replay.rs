@@ -50,8 +50,8 @@ fn bench(c: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("replay", |b| {
         b.iter(|| {
-            let restored = restore::<Orders>(&town.log, 0, &none, &index);
-            let (machine, _) = restored.expect("a readable log");
+            let restored = restore::<Orders>(&town.log, 0, &none, || Ok(Arc::clone(&index)));
+            let machine = restored.expect("a readable log").machine;
             assert_eq!(machine.position(), records);
             black_box(machine)
         });

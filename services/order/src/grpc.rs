@@ -466,7 +466,7 @@ impl OrderService for Service {
                 let state = machine.state();
                 state
                     .order(area, &message.order_id)
-                    .map(|order| query::order(state, order))
+                    .map(|order| query::order(state, &order))
             })
             .await?;
         let order =
@@ -500,7 +500,7 @@ impl OrderService for Service {
                 let state = machine.state();
                 let items = state
                     .orders(area, filter, page.after.as_deref())
-                    .map(|order| query::order(state, order));
+                    .map(|order| query::order(state, &order));
                 page.cut(items, |order| order.order_id.clone())
             })
             .await?;

@@ -88,7 +88,9 @@ fn small_groups_share_a_key_and_large_ones_do_not() {
     log.append(units(1, 30_000)).unwrap();
     log.settle().unwrap();
     let keys: Vec<u64> = log
-        .db()
+        .db
+        .open()
+        .unwrap()
         .range(batch::key(Position(1))..)
         .keys()
         .map(|key| u64::from_be_bytes(key.unwrap()[..].try_into().unwrap()))
@@ -130,9 +132,9 @@ fn the_scrub_finds_damage_that_opening_left_out_and_the_next_opening_refuses() {
     }
     log.settle().unwrap();
     let key = batch::key(Position(1));
-    let mut value = log.db().get(key).unwrap().unwrap().to_vec();
+    let mut value = log.db.open().unwrap().get(key).unwrap().unwrap().to_vec();
     value[100] ^= 1;
-    log.db().insert(key, value).unwrap();
+    log.db.open().unwrap().insert(key, value).unwrap();
     drop(log);
 
     let (log, report) = SledLog::open(SledOptions::new(dir.path())).unwrap();
@@ -157,10 +159,10 @@ fn damage_is_found_on_reading_and_named() {
         log.settle().unwrap();
     }
     let key = batch::key(Position(3));
-    let value = log.db().get(key).unwrap().unwrap();
+    let value = log.db.open().unwrap().get(key).unwrap().unwrap();
     let mut changed = value.to_vec();
     *changed.last_mut().unwrap() ^= 1;
-    log.db().insert(key, changed).unwrap();
+    log.db.open().unwrap().insert(key, changed).unwrap();
     assert_eq!(log.read(Position(1), 2).unwrap().len(), 2);
     for from in [1, 3] {
         let error = log.read(Position(from), 10).unwrap_err();
@@ -175,7 +177,7 @@ fn damage_is_found_on_reading_and_named() {
             "{error}"
         );
     }
-    log.db().remove(key).unwrap();
+    log.db.open().unwrap().remove(key).unwrap();
     for (from, named) in [(1, 3), (4, 4)] {
         let error = log.read(Position(from), 10).unwrap_err();
         let LogError::Damaged { position, .. } = error else {
@@ -192,7 +194,9 @@ fn a_log_that_failed_takes_nothing_more_and_is_still_read() {
     log.append(units(2, 10)).unwrap();
     log.settle().unwrap();
     let in_the_way = batch::pack(Position(3), &units(1, 10)).remove(0);
-    log.db()
+    log.db
+        .open()
+        .unwrap()
         .insert(batch::key(Position(3)), in_the_way.value)
         .unwrap();
     log.append(units(1, 20)).unwrap();
@@ -214,4 +218,87 @@ fn a_log_that_failed_takes_nothing_more_and_is_still_read() {
     assert_eq!(log.last_position(), Position(3));
     let entries = log.read(Position(1), 10).unwrap();
     assert_eq!(entries[2].bytes.len(), 20, "what was acknowledged");
+}
+
+/// What sled writes when it is opened: up to where its page table goes.
+fn page_tables(path: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("snap.")).collect()
+}
+
+#[test]
+fn sled_is_opened_anew_while_the_log_is_written_and_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SledOptions {
+        sled_renewed_bytes: 1024 * 1024,
+        ..SledOptions::new(dir.path())
+    };
+    let (log, _) = SledLog::open(options).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut read = 0;
+            loop {
+                let last = done.load(std::sync::atomic::Ordering::SeqCst);
+                for from in [1, 37, 200] {
+                    let entries = log.read(Position(from), 50).unwrap();
+                    read += entries.len();
+                    for (entry, position) in entries.iter().zip(from..) {
+                        assert_eq!(entry.position, Position(position));
+                        assert_eq!(entry.bytes[0], position as u8);
+                    }
+                }
+                if last {
+                    return read;
+                }
+            }
+        });
+        for n in 1..=400_u64 {
+            let record = vec![n as u8; 20_000];
+            log.append(vec![Unit(vec![record.into()])]).unwrap();
+            if n % 20 == 0 {
+                log.settle().unwrap();
+                seen.extend(page_tables(dir.path()));
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(reader.join().unwrap() >= 150);
+    });
+    assert!(seen.len() > 4, "8 MB were written: {seen:?}");
+    drop(log);
+    let (log, report) = SledLog::open(SledOptions::existing(dir.path())).unwrap();
+    assert_eq!(report.last_position, Position(400));
+    let entries = log.read(Position(1), 1_000).unwrap();
+    assert!((1_u64..).zip(&entries).all(|(n, e)| e.bytes[0] == n as u8));
+}
+
+#[test]
+fn a_database_that_lost_its_end_is_not_used_again() {
+    let (dir, log) = open();
+    log.append(units(3, 10)).unwrap();
+    log.settle().unwrap();
+    // As if sled did not find again what it had: by then its file is another.
+    let other = tempfile::tempdir().unwrap();
+    drop(SledLog::open(SledOptions::new(other.path())).unwrap());
+    std::fs::rename(dir.path().join("db"), dir.path().join("db.away")).unwrap();
+    std::fs::copy(other.path().join("db"), dir.path().join("db")).unwrap();
+    for name in page_tables(dir.path()) {
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+    }
+    let error = log.db.renew().unwrap_err();
+    assert!(matches!(error, LogError::Damaged { .. }), "{error}");
+    let error = log.read(Position(1), 1).unwrap_err();
+    assert!(matches!(error, LogError::Closed { .. }), "{error}");
+}
+
+#[test]
+fn nobody_takes_the_directory_while_sled_is_closed() {
+    let (dir, log) = open();
+    log.db.close();
+    let error = SledLog::open(SledOptions::new(dir.path())).unwrap_err();
+    assert!(matches!(error, LogError::DirectoryInUse { .. }), "{error}");
+    drop(log);
+    SledLog::open(SledOptions::new(dir.path())).unwrap();
 }

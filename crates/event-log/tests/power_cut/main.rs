@@ -41,6 +41,8 @@ fn options(path: &Path, sync: bool) -> SledOptions {
         sync,
         // Small, so that segments are used again within the test.
         journal_segment_bytes: 256 * 1024,
+        // So that the power fails while sled is opened anew, too.
+        sled_renewed_bytes: 256 * 1024,
         ..SledOptions::new(path)
     }
 }

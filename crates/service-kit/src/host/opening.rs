@@ -200,16 +200,17 @@ async fn make_state<D: Domain>(
     let data_dir = options.data_dir.clone();
     let log = Arc::clone(log);
     let made = tokio::task::spawn_blocking(move || {
-        let index = Arc::new(indexer::open(&data_dir, D::SERVICE, number, &*log)?);
         let snapshots = Snapshots::new(&data_dir, D::SERVICE, number);
-        let (machine, restored) = restore::<D>(&log, number, &snapshots, &index)?;
-        digest.send_replace(restored);
+        let restored = restore::<D>(&log, number, &snapshots, || {
+            indexer::open(&data_dir, D::SERVICE, number, &*log).map(Arc::new)
+        })?;
+        digest.send_replace(restored.digest);
         let kept = Kept {
             snapshots: Some(snapshots),
-            index: Some(index),
+            index: Some(restored.index),
             digest,
         };
-        Ok::<_, anyhow::Error>((machine, kept))
+        Ok::<_, anyhow::Error>((restored.machine, kept))
     });
     made.await?.context("the event log cannot be replayed")
 }

@@ -21,6 +21,11 @@ const CHUNK_RECORDS: usize = 4096;
 const REST: Duration = Duration::from_millis(50);
 /// A longer way than this is said in the log.
 const LONG_RECORDS: u64 = 100_000;
+/// Added since the index was flushed: more are flushed, so that an opening has
+/// few to read from its journal, also after a crash.
+const UNFLUSHED_RECORDS_MAX: usize = 200_000;
+/// Fewer are not worth a table of their own where the index is closed.
+const UNFLUSHED_RECORDS_LEFT: usize = 20_000;
 
 /// Why the index did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +66,7 @@ pub struct Indexer {
     log: Arc<dyn EventLog>,
     units: Units,
     next: Position,
+    unflushed: usize,
 }
 
 impl Indexer {
@@ -71,6 +77,7 @@ impl Indexer {
             index,
             log,
             units: Units::default(),
+            unflushed: 0,
         }
     }
 
@@ -86,6 +93,7 @@ impl Indexer {
         }
         while self.step()? {}
         if long {
+            self.flush_beyond(0)?;
             tracing::info!(position = %self.index.position(), "the stream index is complete");
         }
         Ok(())
@@ -117,8 +125,28 @@ impl Indexer {
                 record: Sha256::digest(&end.bytes).into(),
             };
             self.index.apply(&records, mark)?;
+            self.unflushed += records.len();
+            self.flush_beyond(UNFLUSHED_RECORDS_MAX)?;
         }
         Ok(!entries.is_empty())
+    }
+
+    /// Adds a last time, and makes sure that the next opening is quick.
+    ///
+    /// # Errors
+    /// See [`IndexerError`].
+    pub fn close(&mut self) -> Result<(), IndexerError> {
+        self.bring_up()?;
+        self.flush_beyond(UNFLUSHED_RECORDS_LEFT)?;
+        Ok(self.index.sync()?)
+    }
+
+    fn flush_beyond(&mut self, records: usize) -> Result<(), IndexError> {
+        if self.unflushed > records {
+            self.index.flush()?;
+            self.unflushed = 0;
+        }
+        Ok(())
     }
 }
 
@@ -188,9 +216,6 @@ pub async fn follow<D: Domain>(
             () = tokio::time::sleep(REST) => {}
         }
     }
-    let last = move || {
-        indexer.bring_up()?;
-        Ok(indexer.index.sync()?)
-    };
+    let last = move || Ok(indexer.close()?);
     tokio::task::spawn_blocking(last).await?
 }

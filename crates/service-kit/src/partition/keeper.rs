@@ -1,8 +1,8 @@
 //! Keeps snapshots: a task that writes the state down from time to time, and
 //! tells its digest to whoever signs it.
 //!
-//! The writer waits for it as long as the state takes to be serialized. What
-//! is written and told is durable in the log.
+//! The writer waits for it only where the state cannot be frozen: then as long
+//! as it takes to be serialized. What is written and told is durable in the log.
 
 use std::{sync::Arc, time::Duration};
 
@@ -82,7 +82,11 @@ async fn take<D: Domain>(
 ) -> anyhow::Result<(Position, usize)> {
     let inner = Arc::clone(&partition.inner);
     let taken = tokio::task::spawn_blocking(move || {
-        let undigested = Taken::of(&inner.machine.read(), room)?;
+        let frozen = inner.machine.read().frozen();
+        let undigested = match frozen {
+            Some(frozen) => Taken::of(&frozen, room)?,
+            None => Taken::of(&inner.machine.read(), room)?,
+        };
         Ok::<_, SnapshotError>(undigested.digest())
     })
     .await??;

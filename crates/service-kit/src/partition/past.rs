@@ -5,12 +5,12 @@ use std::sync::Arc;
 use decider::{Domain, Position, Timestamp};
 use event_log::{Entry, EventLog};
 use proto::view::View;
-use stream_index::StreamIndex;
+use stream_index::{IndexError, StreamIndex};
 use transparency::StateDigest;
 
 use super::{
     QueryError,
-    indexer::Indexer,
+    indexer::{Indexer, IndexerError},
     machine::{GENERATION_RECORDS, Machine, ReplayError},
     snapshot::Snapshots,
 };
@@ -46,28 +46,50 @@ pub fn replay<D: Domain>(
 
 /// The machine with which a service starts: the newest snapshot that can be
 /// used, the records behind it, and the index for what it does not hold. Gives
-/// the snapshot's digest too. The index is brought up to the log first.
+/// the snapshot's digest and the index too, which is brought up to the log
+/// first. While the index is opened the snapshot is read.
 ///
 /// # Errors
 /// The log cannot be read, a record in it is not what it should be, or the
-/// index cannot be written.
+/// index cannot be opened or written.
 pub fn restore<D: Domain>(
     log: &Arc<dyn EventLog>,
     partition: u32,
     snapshots: &Snapshots,
-    index: &Arc<StreamIndex>,
-) -> Result<(Machine<D>, Option<StateDigest>), QueryError> {
-    Indexer::new(Arc::clone(index), Arc::clone(log)).bring_up()?;
-    let (machine, digest) = match snapshots.newest(&**log) {
+    index: impl FnOnce() -> Result<Arc<StreamIndex>, IndexError>,
+) -> Result<Restored<D>, QueryError> {
+    let (index, newest) = std::thread::scope(|scope| {
+        let newest = scope.spawn(|| snapshots.newest::<D>(&**log));
+        let index = index().map_err(IndexerError::from).and_then(|index| {
+            Indexer::new(Arc::clone(&index), Arc::clone(log)).bring_up()?;
+            Ok(index)
+        });
+        let newest = newest.join();
+        let newest = newest.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok::<_, IndexerError>((index?, newest))
+    })?;
+    let (machine, digest) = match newest {
         Some((machine, digest)) => (machine, Some(digest)),
         None => (Machine::reader(partition), None),
     };
     let from = machine.position();
-    let mut machine = machine.with_index(Arc::clone(index), GENERATION_RECORDS);
+    let mut machine = machine.with_index(Arc::clone(&index), GENERATION_RECORDS);
     go_on(&mut machine, &**log, None, || false)?;
     let records = machine.position().0 - from.0;
     tracing::info!(service = %D::SERVICE, partition, snapshot = %from, records, "replayed");
-    Ok((machine, digest))
+    Ok(Restored {
+        machine,
+        digest,
+        index,
+    })
+}
+
+/// See [`restore`].
+pub struct Restored<D: Domain> {
+    pub machine: Machine<D>,
+    /// Of the snapshot; none where all was replayed.
+    pub digest: Option<StateDigest>,
+    pub index: Arc<StreamIndex>,
 }
 
 /// The state at a past moment, from the newest snapshot before it. The machine

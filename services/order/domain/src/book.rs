@@ -3,6 +3,7 @@
 //! so a step on the way changes no list.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
 };
@@ -16,6 +17,8 @@ use proto::{
     order::v1::{OrderPlaced, OrderState},
 };
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::{
     compact::DoorCodes,
     household::Household,
@@ -23,6 +26,7 @@ use crate::{
     index::Index,
     lines::Lines,
     order::Order,
+    store::{Glance, Listed, OrderStore, Slot},
 };
 
 /// Which orders of an area; none means any.
@@ -35,10 +39,8 @@ pub struct OrderFilter {
 
 #[derive(Debug, Default)]
 pub(crate) struct OrderBook {
-    table: Table<Order>,
-    names: Names,
+    pub(crate) store: OrderStore,
     areas: BTreeMap<Area, Lists>,
-    by_household: Index<HouseholdId>,
     by_group_buy: Index<GroupBuyId>,
     /// What `evolve` saw happen against an invariant, by stream.
     pub(crate) breaches: BTreeMap<(Invariant, String), String>,
@@ -53,20 +55,16 @@ struct Lists {
 }
 
 impl Lists {
-    fn enter(&mut self, table: &Table<Order>, row: Row) {
-        let order = &table[row];
-        if is_end(order.state) {
-            self.ended
-                .entry(order.state)
-                .or_default()
-                .insert(table, row);
+    fn enter(&mut self, table: &Table<Slot>, row: Row, state: OrderState) {
+        if is_end(state) {
+            self.ended.entry(state).or_default().insert(table, row);
         } else {
-            self.on_the_way.insert(order.order_id.clone());
+            self.on_the_way.insert(table[row].order_id.clone());
         }
     }
 
     /// Takes an order out of where it was as it was in `state`.
-    fn leave(&mut self, table: &Table<Order>, row: Row, state: OrderState) {
+    fn leave(&mut self, table: &Table<Slot>, row: Row, state: OrderState) {
         if !is_end(state) {
             self.on_the_way.remove(&table[row].order_id);
         } else if let Some(roll) = self.ended.get_mut(&state) {
@@ -86,15 +84,20 @@ const fn is_end(state: OrderState) -> bool {
     )
 }
 
-type Orders<'a> = Box<dyn Iterator<Item = &'a Order> + 'a>;
+type Slots<'a> = Box<dyn Iterator<Item = &'a Slot> + 'a>;
 
 impl OrderBook {
-    pub(crate) const fn table(&self) -> &Table<Order> {
-        &self.table
+    /// Only to be written.
+    pub(crate) fn frozen(&self) -> Self {
+        Self {
+            store: self.store.frozen(),
+            breaches: self.breaches.clone(),
+            ..Self::default()
+        }
     }
 
-    pub(crate) fn get(&self, id: &OrderId) -> Option<&Order> {
-        self.table.get(id)
+    pub(crate) fn get(&self, id: &OrderId) -> Option<Cow<'_, Order>> {
+        self.store.get(id)
     }
 
     pub(crate) fn list<'a>(
@@ -102,9 +105,10 @@ impl OrderBook {
         area: &Area,
         filter: OrderFilter,
         after: Option<&str>,
-    ) -> impl Iterator<Item = &'a Order> + use<'a> {
+    ) -> impl Iterator<Item = Cow<'a, Order>> + use<'a> {
         let area = area.clone();
         self.narrowest(&area, &filter, after.map(OrderId::from))
+            .map(|slot| self.store.look(slot))
             .filter(move |order| {
                 order.area == area
                     && filter
@@ -116,10 +120,12 @@ impl OrderBook {
     }
 
     /// Not all of it need pass the filter.
-    fn narrowest(&self, area: &Area, filter: &OrderFilter, after: Option<OrderId>) -> Orders<'_> {
-        let (table, behind) = (&self.table, after.as_ref());
+    fn narrowest(&self, area: &Area, filter: &OrderFilter, after: Option<OrderId>) -> Slots<'_> {
+        let (table, behind) = (&self.store.table, after.as_ref());
         if let Some(id) = &filter.household_id {
-            return Box::new(self.by_household.after(table, id, behind));
+            let orders = self.store.customer(id).map(|one| &one.orders);
+            let orders = orders.map(|roll| roll.after(table, behind));
+            return Box::new(orders.into_iter().flatten());
         }
         if let Some(id) = &filter.group_buy_id {
             return Box::new(self.by_group_buy.after(table, id, behind));
@@ -141,8 +147,15 @@ impl OrderBook {
         }
     }
 
-    pub(crate) fn of_household(&self, id: &HouseholdId) -> impl Iterator<Item = &Order> {
-        self.by_household.after::<_, OrderId>(&self.table, id, None)
+    pub(crate) fn of_household(&self, id: &HouseholdId) -> impl Iterator<Item = Cow<'_, Order>> {
+        self.glances(id).map(|glance| self.store.at(glance.row))
+    }
+
+    /// The household's orders at a glance, the oldest first.
+    pub(crate) fn glances(&self, id: &HouseholdId) -> impl Iterator<Item = Glance> {
+        let orders = self.store.customer(id).map(|one| &one.orders);
+        let rows = orders.into_iter().flat_map(Roll::rows);
+        rows.map(|row| self.store.glance(row))
     }
 
     pub(crate) fn violations(&self) -> impl Iterator<Item = Violation> {
@@ -169,7 +182,7 @@ impl OrderBook {
         household: Option<&Household>,
     ) -> bool {
         let order_id = OrderId::from(event.order_id.as_str());
-        if self.table.find(&order_id).is_some() {
+        if self.store.find(&order_id).is_some() {
             return false;
         }
         // A household does not move: its orders share its door, and its id.
@@ -184,7 +197,8 @@ impl OrderBook {
         );
         let group_buy_id =
             (!event.group_buy_id.is_empty()).then(|| event.group_buy_id.as_str().into());
-        let (placed_by, reason) = (self.names.get(&event.placed_by), self.names.get(""));
+        let names = &mut self.store.names;
+        let (placed_by, reason) = (names.get(&event.placed_by), names.get(""));
         self.put(Order {
             order_id,
             area: record.area.clone(),
@@ -208,51 +222,65 @@ impl OrderBook {
         true
     }
 
-    /// Adds an order as it was read, sharing what can be shared.
-    pub(crate) fn put_read(&mut self, mut order: Order, household: Option<&Household>) {
-        self.names.share(&mut order.placed_by);
-        self.names.share(&mut order.reason);
-        if let Some(household) = household {
-            order.household_id = household.household_id.clone();
-        }
-        self.put(order);
-    }
-
     fn put(&mut self, order: Order) {
-        let (area, household_id) = (order.area.clone(), order.household_id.clone());
-        let group_buy_id = order.group_buy_id.clone();
-        let row = self.table.insert(order);
-        let lists = self.areas.entry(area).or_default();
-        lists.all.insert(&self.table, row);
-        lists.enter(&self.table, row);
-        self.by_household.insert(&self.table, household_id, row);
-        if let Some(id) = group_buy_id {
-            self.by_group_buy.insert(&self.table, id, row);
+        let row = self.store.insert(order);
+        self.enlist(row, self.store.listed(row));
+    }
+
+    /// Into the lists, as the order is.
+    fn enlist(&mut self, row: Row, listed: Listed) {
+        let lists = self.areas.entry(listed.area).or_default();
+        lists.all.insert(&self.store.table, row);
+        lists.enter(&self.store.table, row, listed.state);
+        if let Some(id) = listed.group_buy_id {
+            self.by_group_buy.insert(&self.store.table, id, row);
         }
     }
 
-    /// Changes an order and keeps its place in the lists. Gives the order as it
-    /// is then, and the state in which it was.
+    /// Changes an order and keeps its place in the lists. Gives its row, and
+    /// the states in which it was and is.
     pub(crate) fn change(
         &mut self,
         record: &Recorded<OrderEvent>,
         id: &str,
         change: impl FnOnce(&mut Order, &mut Names),
-    ) -> Option<(&Order, OrderState)> {
-        let row = self.table.find(&OrderId::from(id))?;
-        let order = self.table.at_mut(row);
-        let was = order.state;
-        order.revision = record.revision;
-        order.updated = record.occurred;
-        change(order, &mut self.names);
-        let is = order.state;
+    ) -> Option<(Row, OrderState, OrderState)> {
+        let row = self.store.find(&OrderId::from(id))?;
+        let (was, is) = self.store.change(row, |order, names| {
+            order.revision = record.revision;
+            order.updated = record.occurred;
+            change(order, names);
+        });
         if is != was
             && (is_end(is) || is_end(was))
-            && let Some(lists) = self.areas.get_mut(&order.area)
+            && let Some(lists) = self.areas.get_mut(&self.store.listed(row).area)
         {
-            lists.leave(&self.table, row, was);
-            lists.enter(&self.table, row);
+            lists.leave(&self.store.table, row, was);
+            lists.enter(&self.store.table, row, is);
         }
-        Some((&self.table[row], was))
+        Some((row, was, is))
+    }
+}
+
+impl Serialize for OrderBook {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let breaches: Vec<_> = self.breaches.iter().collect();
+        (&self.store, breaches).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for OrderBook {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (store, breaches): (_, Vec<_>) = Deserialize::deserialize(deserializer)?;
+        let mut book = Self {
+            store,
+            breaches: breaches.into_iter().collect(),
+            ..Self::default()
+        };
+        for row in book.store.table.all_rows() {
+            let listed = book.store.listed(row);
+            book.enlist(row, listed);
+        }
+        Ok(book)
     }
 }

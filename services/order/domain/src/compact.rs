@@ -35,6 +35,15 @@ impl DoorCodes {
         }
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Parts that are not there are empty, whatever the bytes are.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(Arc::new(bytes.into()))
+    }
+
     fn parts(&self) -> impl Iterator<Item = &str> {
         let mut rest = &**self.0;
         std::iter::from_fn(move || take_text(&mut rest))

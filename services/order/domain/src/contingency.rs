@@ -44,7 +44,7 @@ impl Contingency {
     }
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(crate) struct Contingencies {
     by_area: BTreeMap<Area, Contingency>,
 }

@@ -6,7 +6,7 @@
 //! nobody otherwise. Served is who had an order left at the door since the
 //! contingency was activated; collected, who is known to have taken it in.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use decider::{Area, Timestamp};
 use proto::order::v1::OrderState;
@@ -17,6 +17,7 @@ use crate::{
     household::{Household, HouseholdFilter},
     ids::{CadreId, HouseholdId, OrderId},
     order::Order,
+    store::Glance,
 };
 
 /// Everybody served, in 1/100 per cent.
@@ -140,7 +141,7 @@ enum Standing<'a> {
     },
     Missed {
         reason: MissedReason,
-        order: Option<&'a Order>,
+        order: Option<Cow<'a, Order>>,
     },
 }
 
@@ -148,8 +149,8 @@ enum Standing<'a> {
 /// where they were delivered or came to nothing before it.
 fn standing<'a>(state: &'a State, household: &Household, since: Timestamp) -> Standing<'a> {
     let mut served = None;
-    let mut nearest: Option<(MissedReason, &Order)> = None;
-    for order in state.orders.of_household(&household.household_id) {
+    let mut nearest: Option<(MissedReason, Glance)> = None;
+    for order in state.orders.glances(&household.household_id) {
         let Some(reason) = MissedReason::of(order.state) else {
             if order.delivered.is_some_and(|at| at >= since) {
                 served = served.max(Some(order.state == OrderState::Collected));
@@ -169,7 +170,7 @@ fn standing<'a>(state: &'a State, household: &Household, since: Timestamp) -> St
         (Some(collected), _) => Standing::Served { collected },
         (None, Some((reason, order))) => Standing::Missed {
             reason,
-            order: Some(order),
+            order: Some(state.orders.store.at(order.row)),
         },
         (None, None) => Standing::Missed {
             reason: MissedReason::NoOrder,
@@ -230,7 +231,10 @@ pub(crate) fn missed<'a>(
             door: household.door.clone(),
             cadre_id: household.cadre_id.clone(),
             reason,
-            detail: order.map(|order| detail(state, order)).unwrap_or_default(),
+            detail: order
+                .as_deref()
+                .map(|order| detail(state, order))
+                .unwrap_or_default(),
             order_id: order.map(|order| order.order_id.clone()),
         })
     })

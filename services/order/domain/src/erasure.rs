@@ -158,7 +158,8 @@ pub(crate) fn erase(
     if household.erased.is_some() {
         return Ok(vec![]);
     }
-    let mut open = state.orders.of_household(household_id).filter(is_open);
+    let orders = state.orders.of_household(household_id);
+    let mut open = orders.filter(|order| is_open(order));
     let first = open.next();
     let orders = open.count() + usize::from(first.is_some());
     if let Some(order) = first
@@ -188,7 +189,7 @@ pub(crate) fn erase(
 }
 
 /// Goods at the door are under way until the household is known to have them.
-fn is_open(order: &&Order) -> bool {
+fn is_open(order: &Order) -> bool {
     !matches!(
         order.state,
         OrderState::Rejected | OrderState::Cancelled | OrderState::Collected | OrderState::Returned

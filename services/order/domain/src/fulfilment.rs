@@ -42,7 +42,7 @@ pub(crate) fn record(
             order_id: order_id.clone(),
             area: context.area.clone(),
         })?;
-    match verdict(order, progress) {
+    match verdict(&order, progress) {
         Verdict::AlreadySo => Ok(vec![]),
         Verdict::Refuse => Err(Rejection::OutOfSequence {
             order_id: order_id.clone(),
@@ -50,7 +50,7 @@ pub(crate) fn record(
             fact: progress.fact(),
         }),
         Verdict::Take => {
-            let confirmed = implies_confirmation(order, progress).then(|| {
+            let confirmed = implies_confirmation(&order, progress).then(|| {
                 OrderConfirmed {
                     order_id: order_id.into(),
                 }
@@ -58,7 +58,7 @@ pub(crate) fn record(
             });
             Ok(confirmed
                 .into_iter()
-                .chain([event(order, progress)])
+                .chain([event(&order, progress)])
                 .collect())
         }
     }

@@ -136,6 +136,14 @@ impl GroupBuys {
         &self.table
     }
 
+    /// Only to be written.
+    pub(crate) fn frozen(&self) -> Self {
+        Self {
+            table: self.table.frozen(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&GroupBuy> {
         self.table.get(id)
     }

@@ -121,6 +121,14 @@ impl Households {
         &self.table
     }
 
+    /// Only to be written.
+    pub(crate) fn frozen(&self) -> Self {
+        Self {
+            table: self.table.frozen(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Household> {
         self.table.get(id)
     }

@@ -83,6 +83,16 @@ id!(
 #[serde(transparent)]
 pub struct OrderId(EntityId);
 
+impl OrderId {
+    pub(crate) fn put(&self, bytes: &mut Vec<u8>) {
+        self.0.put(bytes);
+    }
+
+    pub(crate) fn take(bytes: &mut &[u8]) -> Option<Self> {
+        EntityId::take(bytes).map(Self)
+    }
+}
+
 impl From<&str> for OrderId {
     fn from(text: &str) -> Self {
         Self(text.into())

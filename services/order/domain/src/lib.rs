@@ -19,10 +19,12 @@ mod index;
 mod joining;
 mod lines;
 mod order;
+mod packing;
 mod react;
 mod rejection;
 mod snapshot;
 mod state;
+mod store;
 mod text;
 mod timers;
 
@@ -123,6 +125,10 @@ impl Domain for Orders {
             }
             Command::SettleGroupBuy { group_buy_id } => Ok(timers::settle(state, group_buy_id)),
         }
+    }
+
+    fn frozen(state: &State) -> Option<State> {
+        Some(state.frozen())
     }
 
     fn evolve(state: &mut State, record: &Recorded<OrderEvent>) {

@@ -30,6 +30,15 @@ impl Lines {
         std::iter::from_fn(move || Some((take_text(&mut rest)?, take_signed(&mut rest)?)))
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Ends where the bytes are no lines any more.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
     #[must_use]
     pub fn to_vec(&self) -> Vec<Line> {
         let line = |(product_id, quantity_units): (&str, i64)| Line {

@@ -1,12 +1,11 @@
 //! S05 and the life of an order: placing and cancelling. How other services
 //! carry it forward is decided in `fulfilment`.
 
-use decider::{Area, Context, Name, Revision, Role, Timestamp, table::Entity};
+use decider::{Area, Context, Name, Revision, Role, Timestamp};
 use proto::{
     OrderEvent,
     order::v1::{CancelReason, Channel, OrderCancelled, OrderPlaced, OrderReleased, OrderState},
 };
-use serde::{Deserialize, Serialize};
 
 use crate::{
     State,
@@ -20,15 +19,12 @@ use crate::{
 };
 
 /// An order, the same while it is on the way and when it has come to its end.
-/// A state keeps all that there ever were, so it is small: about 250 bytes
-/// with all that belongs to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A state keeps most of them packed: see `store`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     pub order_id: OrderId,
     pub area: Area,
     pub household_id: HouseholdId,
-    /// Written apart, where it is not the household's.
-    #[serde(skip)]
     pub door: DoorCodes,
     pub lines: Lines,
     /// What was missing at a partial confirmation.
@@ -49,14 +45,6 @@ pub struct Order {
     /// Confirmed or partially confirmed, now or earlier.
     pub(crate) confirmed: bool,
     pub(crate) deliveries: u32,
-}
-
-impl Entity for Order {
-    type Id = OrderId;
-
-    fn id(&self) -> &OrderId {
-        &self.order_id
-    }
 }
 
 impl Order {

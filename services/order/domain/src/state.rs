@@ -1,6 +1,8 @@
 //! Everything that is decided upon, and what queries may ask of it. Built by
 //! `evolve` alone: there is no public way to change it.
 
+use std::borrow::Cow;
+
 use decider::{Area, Invariant, Recorded, StreamId, Violation};
 use proto::{
     OrderEvent,
@@ -83,7 +85,7 @@ impl State {
     }
 
     #[must_use]
-    pub fn order(&self, area: &Area, id: &str) -> Option<&Order> {
+    pub fn order(&self, area: &Area, id: &str) -> Option<Cow<'_, Order>> {
         self.orders
             .get(&id.into())
             .filter(|order| order.area == *area)
@@ -94,12 +96,12 @@ impl State {
         area: &Area,
         filter: OrderFilter,
         after: Option<&str>,
-    ) -> impl Iterator<Item = &'a Order> + use<'a> {
+    ) -> impl Iterator<Item = Cow<'a, Order>> + use<'a> {
         self.orders.list(area, filter, after)
     }
 
     /// Orders of a household, oldest first.
-    pub fn orders_of_household(&self, id: &HouseholdId) -> impl Iterator<Item = &Order> {
+    pub fn orders_of_household(&self, id: &HouseholdId) -> impl Iterator<Item = Cow<'_, Order>> {
         self.orders.of_household(id)
     }
 
@@ -175,8 +177,11 @@ impl State {
         let changed = self.orders.change(record, order_id, |order, names| {
             fulfilment::apply(order, names, record);
         });
-        if let Some((order, OrderState::Placed)) = changed
-            && order.state != OrderState::Placed
+        let Some((row, OrderState::Placed, is)) = changed else {
+            return;
+        };
+        let order = self.orders.store.at(row);
+        if is != OrderState::Placed
             && let Some(group_buy_id) = &order.group_buy_id
         {
             self.group_buys
@@ -216,7 +221,7 @@ impl State {
             }
             "household" => self.households.get(id).map(Household::describe),
             "group-buy" => self.group_buys.get(id).map(GroupBuy::describe),
-            "order" => self.orders.get(&id.into()).map(Order::describe),
+            "order" => self.orders.get(&id.into()).map(|order| order.describe()),
             _ => None,
         }
     }

@@ -71,9 +71,9 @@ pub(crate) fn settle(state: &State, id: &GroupBuyId) -> Vec<OrderEvent> {
     let waiting = group_buy.waiting.iter();
     for order in waiting.filter_map(|id| state.orders.get(id)) {
         let event = if succeeded {
-            release(state, order)
+            release(state, &order)
         } else {
-            cancel(order)
+            cancel(&order)
         };
         if !batch.take(event) {
             break;

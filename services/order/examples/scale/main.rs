@@ -116,9 +116,9 @@ fn write(directory: &Path, records: u64) -> anyhow::Result<()> {
         if snapshot.is_none() && 3 * (ACTIVE - n) <= TAIL {
             town.flush();
             let started = Instant::now();
-            let undigested = Taken::of(&town.machine, 0)?;
+            let frozen = town.machine.frozen().context("orders can be frozen")?;
             let locked = started.elapsed();
-            let taken = undigested.digest();
+            let taken = Taken::of(&frozen, 0)?.digest();
             Snapshots::new(directory, Service::Order, 0).write(&taken, &*town.log)?;
             snapshot = Some((taken.bytes(), locked, started.elapsed()));
         }
@@ -132,14 +132,13 @@ fn write(directory: &Path, records: u64) -> anyhow::Result<()> {
     tell("written", rate(last.0, started));
     let (bytes, locked, all) = snapshot.context("too few records for a snapshot")?;
     tell("snapshot", format!("{} MiB", bytes / (1024 * 1024)));
-    tell("  serialized (the writer waits)", format!("{locked:.2?}"));
-    tell("  digested, written and synced", format!("{all:.2?}"));
+    tell("  frozen (the writer waits)", format!("{locked:.2?}"));
+    tell("  serialized, digested and synced", format!("{all:.2?}"));
 
     let started = Instant::now();
     let index = indexer::open(directory, Service::Order, 0, &*town.log)?;
     let index = Arc::new(index);
-    Indexer::new(Arc::clone(&index), Arc::clone(&town.log)).bring_up()?;
-    index.sync()?;
+    Indexer::new(Arc::clone(&index), Arc::clone(&town.log)).close()?;
     tell("stream index made", rate(last.0, started));
     Ok(())
 }
@@ -161,11 +160,20 @@ fn restart(directory: &Path) -> anyhow::Result<()> {
     println!("\nrestart from the snapshot");
     let log = open_log(directory)?;
     let started = Instant::now();
-    let index = Arc::new(indexer::open(directory, Service::Order, 0, &*log)?);
-    tell("index opened", format!("{:.2?}", started.elapsed()));
     let snapshots = Snapshots::new(directory, Service::Order, 0);
-    let (machine, digest) = restore::<Orders>(&log, 0, &snapshots, &index)?;
-    let from = digest.context("the snapshot was not used")?.position;
+    let restored = restore::<Orders>(&log, 0, &snapshots, || {
+        let index = indexer::open(directory, Service::Order, 0, &*log);
+        tell(
+            "index opened meanwhile",
+            format!("{:.2?}", started.elapsed()),
+        );
+        index.map(Arc::new)
+    })?;
+    let (machine, index) = (restored.machine, restored.index);
+    let from = restored
+        .digest
+        .context("the snapshot was not used")?
+        .position;
     anyhow::ensure!(machine.position() == log.last_position());
     tell("replayed from the snapshot", machine.position().0 - from);
     tell(
@@ -213,7 +221,8 @@ fn replay(directory: &Path) -> anyhow::Result<()> {
     let index = Arc::new(indexer::open(directory, Service::Order, 0, &*log)?);
     let nowhere = Snapshots::new(&directory.join("none"), Service::Order, 0);
     let started = Instant::now();
-    let (machine, _) = restore::<Orders>(&log, 0, &nowhere, &index)?;
+    let known = || Ok(Arc::clone(&index));
+    let machine = restore::<Orders>(&log, 0, &nowhere, known)?.machine;
     tell(
         "read, decoded and folded",
         rate(machine.position().0, started),
@@ -222,7 +231,7 @@ fn replay(directory: &Path) -> anyhow::Result<()> {
 
     // Both ways lead to one state.
     let snapshots = Snapshots::new(directory, Service::Order, 0);
-    let (other, _) = restore::<Orders>(&log, 0, &snapshots, &index)?;
+    let other = restore::<Orders>(&log, 0, &snapshots, known)?.machine;
     let digest = |machine| Ok::<_, anyhow::Error>(Taken::of(machine, 0)?.digest().state_digest());
     let (zero, snapshot) = (digest(&machine)?, digest(&other)?);
     anyhow::ensure!(

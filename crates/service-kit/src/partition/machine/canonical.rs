@@ -75,6 +75,20 @@ impl<D: Domain> Machine<D> {
         Ok(postcard::to_extend(&written, bytes)?)
     }
 
+    /// What [`Self::canonical`] writes, as it is now, made in little time; none
+    /// where the domain cannot. It is good for nothing else.
+    #[must_use]
+    pub fn frozen(&self) -> Option<Self> {
+        Some(Self {
+            state: D::frozen(&self.state)?,
+            position: self.position,
+            last_recorded: self.last_recorded,
+            recorded_cursors: self.recorded_cursors.clone(),
+            test_clock: self.test_clock,
+            ..Self::reader(self.partition)
+        })
+    }
+
     /// A machine as it was when it was written down; like [`Self::reader`] it
     /// knows no revision and no answered request.
     ///

@@ -65,4 +65,25 @@ proptest! {
         }
         assert_goes_on::<Orders>(&world.log, cut, &POSTCARD, ask);
     }
+
+    #[test]
+    fn other_bytes_are_refused_or_some_state(
+        steps in steps(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 1_u8..), 1..4),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut bytes = (POSTCARD.write)(&play(&steps).state);
+        for (at, flip) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if let Ok(state) = postcard::from_bytes::<State>(&bytes) {
+            // It can be asked and written as any other.
+            ask(&state);
+            (POSTCARD.write)(&state);
+        }
+    }
 }
