@@ -3,7 +3,7 @@
 //! One JetStream stream per service partition holds the partition's event log
 //! message for record: message *k* is the record at position *k*. This crate
 //! creates and checks those streams ([`Bus`]), feeds them ([`Relay`]), reads
-//! them ([`Bus::read`], [`Subscription`]), keeps data keys that must be
+//! them ([`Bus::read`], [`Reading`], [`Subscription`]), keeps data keys that must be
 //! forgettable ([`KeyBucket`]) and notes that are written over ([`Register`]).
 //!
 //! It is not a message queue in the usual sense: there are no acknowledgements
@@ -20,6 +20,7 @@ mod error;
 mod key_bucket;
 mod message;
 mod names;
+mod reading;
 mod register;
 mod relay;
 pub mod server;
@@ -30,8 +31,9 @@ mod subscription;
 pub use connection::{Bus, BusOptions};
 pub use error::{BoxError, BusError};
 pub use key_bucket::{Kept, KeyBucket};
-pub use message::{Message, OutMessage};
+pub use message::{Bare, Message, OutMessage};
 pub use names::{StreamName, subject};
+pub use reading::Reading;
 pub use register::Register;
 pub use relay::{Outbox, Relay};
 pub use stream::StreamState;

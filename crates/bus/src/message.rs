@@ -28,6 +28,14 @@ pub struct Message {
     pub payload: Bytes,
 }
 
+/// A message without what goes with its record: for who reads very many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bare {
+    /// As [`Message::sequence`].
+    pub sequence: u64,
+    pub payload: Bytes,
+}
+
 /// A record on its way to the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutMessage {
@@ -85,10 +93,7 @@ impl Message {
     pub(crate) fn from_delivery(
         delivery: async_nats::jetstream::Message,
     ) -> Result<Self, BusError> {
-        let sequence = delivery
-            .info()
-            .map_err(|e| BusError::unavailable("a delivery without a sequence came in", e))?
-            .stream_sequence;
+        let sequence = sequence_of(&delivery)?;
         let message = delivery.message;
         Ok(Self {
             sequence,
@@ -106,6 +111,33 @@ impl Message {
             payload: stored.payload,
         }
     }
+}
+
+impl Bare {
+    pub(crate) fn from_delivery(
+        delivery: async_nats::jetstream::Message,
+    ) -> Result<Self, BusError> {
+        Ok(Self {
+            sequence: sequence_of(&delivery)?,
+            payload: delivery.message.payload,
+        })
+    }
+}
+
+impl From<Message> for Bare {
+    fn from(message: Message) -> Self {
+        Self {
+            sequence: message.sequence,
+            payload: message.payload,
+        }
+    }
+}
+
+fn sequence_of(delivery: &async_nats::jetstream::Message) -> Result<u64, BusError> {
+    let info = delivery.info();
+    let info =
+        info.map_err(|e| BusError::unavailable("a delivery without a sequence came in", e))?;
+    Ok(info.stream_sequence)
 }
 
 /// The headers that the sender gave, without those of the relay.

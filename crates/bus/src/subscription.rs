@@ -16,7 +16,7 @@ use crate::message::Message;
 use crate::names::StreamName;
 
 /// Most messages that one call to [`Subscription::next`] returns.
-const BATCH_MAX: usize = 512;
+pub(crate) const BATCH_MAX: usize = 512;
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 /// The server speaks at least this often; two silences and it is asked anew.
 const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -197,7 +197,12 @@ impl Subscription {
     }
 }
 
-async fn messages(bus: &Bus, stream: &StreamName, from: u64) -> Result<pull::Stream, BusError> {
+/// What a new consumer sends from a position on.
+pub(crate) async fn messages(
+    bus: &Bus,
+    stream: &StreamName,
+    from: u64,
+) -> Result<pull::Stream, BusError> {
     let consumer = bus.consumer(stream, from).await?;
     consumer
         .stream()

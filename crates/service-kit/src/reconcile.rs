@@ -2,15 +2,18 @@
 //! decided: each may have lost its end, and only one of them may have.
 
 mod compare;
+mod restore;
 mod torso;
 
+use std::sync::Arc;
+
 use decider::Position;
-use event_log::{EventLog, LogError, Unit};
-use proto::unit::{Taken, Units};
+use event_log::{EventLog, LogError};
 
 use bus::{Bus, BusError, StreamName};
 
 use compare::compare;
+use restore::restore;
 pub use torso::Voided;
 
 /// What the comparison found and did.
@@ -89,10 +92,21 @@ pub enum ReconcileError {
         sequence: u64,
         why: String,
     },
+    #[error("restoring the log was broken off: {0}; the next start goes on with it")]
+    BrokenOff(#[from] tokio::task::JoinError),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
     Bus(#[from] BusError),
+}
+
+impl ReconcileError {
+    fn hole(stream: &StreamName, missing: u64) -> Self {
+        Self::Hole {
+            stream: stream.to_string(),
+            missing,
+        }
+    }
 }
 
 const CHUNK: usize = 512;
@@ -107,7 +121,7 @@ const COMPARED: u64 = 4096;
 /// # Errors
 /// They differ, or one of them cannot be read.
 pub async fn reconcile(
-    log: &dyn EventLog,
+    log: &Arc<dyn EventLog>,
     bus: &Bus,
     stream: &StreamName,
 ) -> Result<Reconciled, ReconcileError> {
@@ -125,10 +139,10 @@ pub async fn reconcile(
     // Not only the last common record: two writers at once may have left
     // foreign records among ours.
     let compared_from = join.saturating_sub(COMPARED).max(first);
-    let compared = compare(log, bus, stream, compared_from, join).await?;
+    let compared = compare(&**log, bus, stream, compared_from, join).await?;
     if let Some(position) = compared.differs {
         // The first of all is what somebody wants to look at.
-        let all = compare(log, bus, stream, first, position).await?;
+        let all = compare(&**log, bus, stream, first, position).await?;
         return Err(ReconcileError::Differs {
             stream: stream.to_string(),
             position: all.differs.unwrap_or(position),
@@ -138,7 +152,7 @@ pub async fn reconcile(
     let restored = log.last_position().0 - before.0 - u64::from(voided.is_some());
     if voided.is_none() {
         // A restoring that was interrupted between torso and note.
-        voided = torso::void_at_end(log, stream)?;
+        voided = torso::void_at_end(&**log, stream)?;
     }
     Ok(Reconciled {
         log: log.last_position(),
@@ -147,60 +161,4 @@ pub async fn reconcile(
         voided,
         missing: compared.missing,
     })
-}
-
-/// Appends what the stream has and the log has not, command by command; gives
-/// the torso at the end, if there was one.
-async fn restore(
-    log: &dyn EventLog,
-    bus: &Bus,
-    stream: &StreamName,
-    last: u64,
-) -> Result<Option<Voided>, ReconcileError> {
-    let mut next = log.last_position().0 + 1;
-    let mut taking = Units::default();
-    let mut unit = Vec::new();
-    while next <= last {
-        let messages = bus.read(stream, next, CHUNK).await?;
-        let hole = |missing| ReconcileError::Hole {
-            stream: stream.to_string(),
-            missing,
-        };
-        if messages.is_empty() {
-            return Err(hole(next));
-        }
-        let mut units = Vec::new();
-        for message in messages {
-            let not_a_record = |why: String| ReconcileError::NotARecord {
-                stream: stream.to_string(),
-                sequence: message.sequence,
-                why,
-            };
-            if message.sequence != next {
-                return Err(hole(next));
-            }
-            let raw = proto::record::decode(&message.payload)
-                .map_err(|error| not_a_record(error.to_string()))?;
-            if raw.position.0 != next {
-                return Err(not_a_record(format!("it says position {}", raw.position)));
-            }
-            next += 1;
-            let taken = taking
-                .take(raw)
-                .map_err(|error| not_a_record(error.to_string()))?;
-            unit.push(message.payload);
-            if taken != Taken::Open {
-                units.push(Unit(std::mem::take(&mut unit)));
-            }
-        }
-        if !units.is_empty() {
-            log.append(units)?;
-        }
-        tracing::info!(%stream, position = next - 1, "restoring the log from the stream");
-    }
-    if unit.is_empty() {
-        return Ok(None);
-    }
-    let voided = torso::append_void(log, stream, taking.open(), unit)?;
-    Ok(Some(voided))
 }

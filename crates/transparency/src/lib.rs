@@ -13,6 +13,7 @@
 
 mod checkpoint;
 mod cosign;
+mod kept_tiles;
 mod keys;
 mod log_keys;
 mod origin;

@@ -2,24 +2,19 @@
 //! goes on from an earlier one (consistency), RFC 6962 sections 2.1.1 and 2.1.2.
 //!
 //! The prover trusts no tile: each is checked up to the root of the checkpoint
-//! before a hash of it is used, and then kept with its inner nodes, because
-//! most proofs share most tiles.
+//! before a hash of it is used; what was checked is kept, see `kept_tiles.rs`.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use thiserror::Error;
 use tlog_tiles::{
-    Error as HashingError, HASH_SIZE, Hash, HashReader, check_record, check_tree, prove_record,
-    prove_tree, record_hash, split_stored_hash_index, stored_hash_index,
-    stored_hashes_for_record_hash, tree_hash,
+    Error as HashingError, Hash, HashReader, check_record, check_tree, prove_record, prove_tree,
+    record_hash, split_stored_hash_index, tree_hash,
 };
 
+use crate::kept_tiles::{KeptTiles, Lookup, Nodes};
 use crate::tiles::{TILE_HEIGHT, TILE_WIDTH, TilePath, TileStore};
 use crate::tree::{TreeError, TreeHead, hashes_at, read_tile, tile_path};
-
-/// Leaf tiles kept with their inner nodes, 16 KiB each.
-const KEPT_TILES: usize = 1024;
 
 /// Longest proof that a tree of 2^64 records can need.
 pub(crate) const PROOF_HASHES_MAX: usize = 64;
@@ -98,36 +93,6 @@ impl ConsistencyProof {
     }
 }
 
-/// All nodes of one tile, in the stored order of `tlog_tiles`.
-#[derive(Debug, Default)]
-struct Nodes(Vec<Hash>);
-
-impl HashReader for Nodes {
-    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, HashingError> {
-        let find = |at: &u64| self.0.get(usize::try_from(*at).ok()?).copied();
-        let found: Option<_> = indexes.iter().map(find).collect();
-        found.ok_or(HashingError::IndexesNotInTree)
-    }
-}
-
-impl Nodes {
-    fn of(tile: &[u8]) -> Self {
-        let mut nodes = Self::default();
-        for (n, hash) in (0..).zip(tile.as_chunks::<HASH_SIZE>().0) {
-            let hashes = stored_hashes_for_record_hash(n, Hash(*hash), &nodes)
-                .expect("earlier nodes of the tile are there");
-            nodes.0.extend(hashes);
-        }
-        nodes
-    }
-
-    /// The node of this height (0 to 8) within the tile.
-    fn at(&self, height: u8, n: u64) -> Option<Hash> {
-        let at = usize::try_from(stored_hash_index(height, n)).ok()?;
-        self.0.get(at).copied()
-    }
-}
-
 /// Makes proofs for one tree out of stored tiles.
 pub struct Prover<S> {
     store: S,
@@ -135,7 +100,7 @@ pub struct Prover<S> {
     /// The partial tile of each level, checked against the root.
     edges: Vec<Nodes>,
     /// Full tiles, checked against the tile above.
-    full: RefCell<HashMap<(u8, u64), Nodes>>,
+    full: RefCell<KeptTiles>,
     /// What went wrong while `tlog_tiles` read hashes: its errors say less.
     failed: RefCell<Option<ProofError>>,
 }
@@ -283,22 +248,26 @@ impl<S: TileStore> Prover<S> {
                 .and_then(|edge| edge.at(height, within))
                 .ok_or_else(beyond);
         }
-        if let Some(nodes) = self.full.borrow().get(&(tile_level, index)) {
-            return nodes.at(height, within).ok_or_else(beyond);
-        }
+        let place = (tile_level, index);
         let path = tile_path(tile_level, index, TILE_WIDTH);
+        let found = self.full.borrow().find(place, height, within);
+        match found {
+            Lookup::Node(node) => return node.ok_or_else(beyond),
+            Lookup::BelowCrown => {
+                let tile = read_tile(&self.store, path)?;
+                let mut full = self.full.borrow_mut();
+                let node = full.below_crown(place, height, within, &tile);
+                return node.ok_or(ProofError::DamagedTile { path });
+            }
+            Lookup::Unknown => {}
+        }
         let nodes = Nodes::of(&read_tile(&self.store, path)?);
         let above = self.node((tile_level + 1) * TILE_HEIGHT, index)?;
         if nodes.at(TILE_HEIGHT, 0) != Some(above) {
             return Err(ProofError::DamagedTile { path });
         }
         let hash = nodes.at(height, within).ok_or_else(beyond);
-        let mut full = self.full.borrow_mut();
-        if full.len() >= KEPT_TILES {
-            // Upper tiles are few and needed by every proof.
-            full.retain(|(level, _), _| *level > 0);
-        }
-        full.insert((tile_level, index), nodes);
+        self.full.borrow_mut().keep(place, nodes);
         hash
     }
 }

@@ -2,11 +2,12 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use decider::Position;
-use event_log::{EventLog as _, SledLog, SledOptions};
+use event_log::{EventLog, SledLog, SledOptions};
 use service_kit::notary::tile_files::TileFiles;
 use service_kit::reconcile::reconcile;
 use tokio::runtime::Handle;
@@ -71,8 +72,11 @@ fn fill(service: &mut Service, options: &Options) -> anyhow::Result<()> {
 /// As at a service's start with an empty data directory.
 fn restore(service: &Service, path: &Path, runtime: &Handle) -> anyhow::Result<()> {
     let (log, _) = SledLog::open(SledOptions::new(path))?;
+    let log = Arc::new(log);
     let started = Instant::now();
-    let reconciled = runtime.block_on(reconcile(&log, &service.bus, &service.stream))?;
+    let shared = Arc::clone(&log) as Arc<dyn EventLog>;
+    let reconciled = runtime.block_on(reconcile(&shared, &service.bus, &service.stream))?;
+    drop(shared);
     ensure!(reconciled.restored == service.records(), "{reconciled}");
     line(
         "restored from the stream",

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod key_bucket;
+mod reading;
 mod rebuild;
 mod relay;
 mod server;

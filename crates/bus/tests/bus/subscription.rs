@@ -3,7 +3,7 @@
 use bus::{Bus, BusError, Subscription};
 use futures::FutureExt;
 
-use crate::support::{Log, RunningRelay, Site, assert_continues, order, payload, soon};
+use crate::support::{Log, RunningRelay, Site, assert_continues, order, publish_with_hole, soon};
 
 /// Takes messages up to `last` and checks that each continues the one before.
 async fn follow(subscription: &mut Subscription, last: u64) {
@@ -123,21 +123,7 @@ async fn dropping_a_pending_call_loses_nothing() {
 #[tokio::test]
 async fn a_message_that_the_stream_lacks_is_reported() {
     let site = Site::start();
-    let mut config = async_nats::jetstream::stream::Config {
-        name: order().to_string(),
-        subjects: vec![order().subjects()],
-        ..Default::default()
-    };
-    config.description = Some("one that allows deleting".into());
-    let admin = site.admin().await;
-    let stream = admin.create_stream(config).await.unwrap();
-    for position in 1..=6 {
-        let subject = bus::subject("order", 0, "632725100", "OrderPlaced");
-        let sent = admin.publish(subject, payload("we", position)).await;
-        sent.unwrap().await.unwrap();
-    }
-    stream.delete_message(4).await.unwrap();
-
+    publish_with_hole(&site, 6, 4).await;
     let mut subscription = site.bus().await.subscribe(order(), 1);
     follow(&mut subscription, 3).await;
     for _ in 0..2 {

@@ -165,6 +165,24 @@ impl RunningRelay {
     }
 }
 
+/// Publishes so many messages to a stream that allows deleting, and takes one
+/// out.
+pub async fn publish_with_hole(site: &Site, count: u64, missing: u64) {
+    let config = async_nats::jetstream::stream::Config {
+        name: order().to_string(),
+        subjects: vec![order().subjects()],
+        ..Default::default()
+    };
+    let admin = site.admin().await;
+    let stream = admin.create_stream(config).await.unwrap();
+    for position in 1..=count {
+        let subject = bus::subject("order", 0, "632725100", "OrderPlaced");
+        let sent = admin.publish(subject, payload("we", position)).await;
+        sent.unwrap().await.unwrap();
+    }
+    stream.delete_message(missing).await.unwrap();
+}
+
 /// Asks until there is an answer: a cluster may be choosing its leader.
 pub async fn settled<T>(ask: impl AsyncFn() -> Result<T, BusError>) -> T {
     loop {

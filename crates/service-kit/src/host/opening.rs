@@ -57,7 +57,7 @@ where
     let (log, report) = open_log::<D>(options, number).await?;
     let stream = StreamName::new(D::SERVICE.name(), number);
     wait_for_nats::<D>(bus).await;
-    join::<D, A>(config, bus, &stream, &*log, &report).await?;
+    join::<D, A>(config, bus, &stream, &log, &report).await?;
     check_history(bus, &stream, &*log).await?;
 
     let outbox = LogOutbox {
@@ -143,7 +143,7 @@ async fn join<D: Domain, A>(
     config: &Config<A>,
     bus: &Bus,
     stream: &StreamName,
-    log: &dyn EventLog,
+    log: &Arc<dyn EventLog>,
     report: &OpenReport,
 ) -> anyhow::Result<()> {
     let rebuild_from = config.nats.rebuild_from;

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     raw::publish_with_hole,
     site::{Toy, start},
-    support::{Site, bytes_of, go_on, history, order, soon, torso},
+    support::{Site, bytes_of, go_on, history, order, shared, soon, torso},
 };
 
 /// A reader of order's stream, with what it keeps beside its log.
@@ -111,12 +111,12 @@ async fn a_hole_in_a_stream_is_filled_from_the_sources_log() {
     let reader = Reader::start(&site, &Arc::default(), &kept, Some(address));
     assert_eq!(reader.noted(7).await, orders("we", 1..=7));
     // The owner finds no difference, only that something is missing.
-    let found = reconcile(&*log, &site.bus, &order())
+    let found = reconcile(&shared(&log), &site.bus, &order())
         .await
         .expect("no difference");
     assert_eq!((found.missing, found.restored), (3, 0));
     let restored = Arc::new(MemoryLog::new());
-    let refused = reconcile(&*restored, &site.bus, &order()).await;
+    let refused = reconcile(&shared(&restored), &site.bus, &order()).await;
     let refused = refused.expect_err("a log cannot be restored from that");
     assert!(refused.to_string().contains("no message 3"), "{refused}");
 }
@@ -179,7 +179,7 @@ async fn a_torso_is_held_back_and_passed_over_once_it_is_void() {
     let reader = Reader::start(&site, &Arc::default(), &kept, None);
     assert_eq!(reader.noted(3).await, orders("we", 1..=3));
     let owner = Arc::new(MemoryLog::new());
-    reconcile(&*owner, &site.bus, &order())
+    reconcile(&shared(&owner), &site.bus, &order())
         .await
         .expect("restored");
     go_on(&owner, "we", &[2]);

@@ -8,10 +8,10 @@ use prost::{Message, Name};
 use proto::log::v1::UnitVoided;
 use service_kit::reconcile::{ReconcileError, Reconciled, Voided, reconcile};
 
-use crate::support::{Site, bytes_of, go_on, history, order, torso};
+use crate::support::{Site, bytes_of, go_on, history, order, shared, torso};
 
 async fn reconciled(site: &Site, log: &Arc<MemoryLog>) -> Result<Reconciled, ReconcileError> {
-    reconcile(&**log, &site.bus, &order()).await
+    reconcile(&shared(log), &site.bus, &order()).await
 }
 
 #[tokio::test]

@@ -69,8 +69,13 @@ pub fn outbox(log: &Arc<MemoryLog>) -> LogOutbox {
     LogOutbox {
         service: Service::Order,
         partition: 0,
-        log: Arc::clone(log) as Arc<dyn EventLog>,
+        log: shared(log),
     }
+}
+
+/// As the runtime holds it.
+pub fn shared(log: &Arc<MemoryLog>) -> Arc<dyn EventLog> {
+    Arc::clone(log) as Arc<dyn EventLog>
 }
 
 /// Fails the test where a wait would never end.

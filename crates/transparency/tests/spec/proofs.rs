@@ -154,3 +154,36 @@ fn a_damaged_tile_proves_nothing() {
         ProofError::BeyondTree { .. }
     ));
 }
+
+#[test]
+fn proofs_all_over_a_log_hold_and_what_is_damaged_later_is_named() {
+    // More whole tiles than are kept whole.
+    const RECORDS: u64 = 600 * 256 + 100;
+    let (tree, tiles) = stored_tree(RECORDS);
+    let head = tree.head();
+    let prover = Prover::new(&tiles, head).unwrap();
+    // Each tile several times, never twice in a row.
+    let scattered = || (0..3_000).map(|n| n * 10_007 % RECORDS);
+    for index in scattered() {
+        let proof = prover.inclusion(index).unwrap();
+        proof.check(&head, index, &record(index)).unwrap();
+    }
+    for index in 0..600 {
+        let path = TilePath::hashes(0, index, 256).unwrap();
+        let mut bytes = tiles.get(&path).unwrap().unwrap();
+        bytes.iter_mut().for_each(|byte| *byte ^= 1);
+        tiles.put(&path, &bytes).unwrap();
+    }
+    let mut named = 0;
+    for index in scattered() {
+        match prover.inclusion(index) {
+            Ok(proof) => proof.check(&head, index, &record(index)).unwrap(),
+            Err(ProofError::DamagedTile { path }) => {
+                assert_eq!(path, TilePath::hashes(0, index / 256, 256).unwrap());
+                named += 1;
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(named > 0, "some tiles had to be read again");
+}
