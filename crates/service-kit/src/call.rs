@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use access::Caller;
 use decider::{Actor, Area, Domain, Position, Revision, Role, Timestamp};
 use hmac::{Hmac, Mac};
 use prost::{Message, Name};
@@ -112,7 +113,7 @@ impl<D: Domain> Partitions<D> {
     /// The request id or the area is missing or malformed, or the area is not
     /// hosted here.
     pub fn command<M: CommandRequest>(&self, request: Request<M>) -> Result<(Call<D>, M), Status> {
-        let (metadata, _, message) = request.into_parts();
+        let (metadata, extensions, message) = request.into_parts();
         let mut fields = Fields::new();
         let id = message.request_id();
         let valid = (1..=64).contains(&id.len())
@@ -129,7 +130,10 @@ impl<D: Domain> Partitions<D> {
                 ),
             );
         }
-        let actor = actor(&metadata, &mut fields);
+        let actor = match extensions.get::<Caller>() {
+            Some(caller) => checked_actor(caller),
+            None => actor(&metadata, &mut fields),
+        };
         fields.finish(D::SERVICE)?;
         let (area, partition) = self.route(message.area())?;
         let meta = RequestMeta {
@@ -283,7 +287,15 @@ fn text<'a>(metadata: &'a tonic::metadata::MetadataMap, name: &str) -> Option<&'
     metadata.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Who asks: `baogong-role` and `baogong-actor` in the request's metadata, an
+/// Who asks, as his token says.
+fn checked_actor(caller: &Caller) -> Actor {
+    // A rule lets a caller in by one of his roles; without a rule there would
+    // be no caller.
+    let role = caller.acting.unwrap_or(Role::Resident);
+    Actor::new(role, caller.subject.clone())
+}
+
+/// Who asks where nobody has a token: `baogong-role` and `baogong-actor` in the request's metadata, an
 /// operator where nothing is said.
 fn actor(metadata: &tonic::metadata::MetadataMap, fields: &mut Fields) -> Actor {
     let role = match text(metadata, "baogong-role") {

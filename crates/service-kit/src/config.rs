@@ -14,7 +14,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::telemetry::TelemetryOptions;
+use crate::{access::AccessOptions, telemetry::TelemetryOptions, tls::TlsOptions};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -277,6 +277,8 @@ pub struct Config<A> {
     pub service: ServiceOptions,
     pub nats: NatsOptions,
     pub sources: SourcesOptions,
+    pub access: AccessOptions,
+    pub tls: TlsOptions,
     pub telemetry: TelemetryOptions,
     pub sealing: SealingOptions,
     pub transparency: TransparencyOptions,
@@ -386,6 +388,8 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
                 );
             }
         }
+        self.tls.check()?;
+        self.access.check(service.grpc_address)?;
         service.clock_start().map(|_| ())
     }
 
