@@ -24,4 +24,4 @@ pub use refusal::Refusal;
 pub use revocation::{Revocation, RevocationError, Revocations};
 pub use rules::{Rule, RuleError, Rules};
 pub use scope::{FieldPath, Scope};
-pub use token::{Presented, TOKEN_BYTES_MAX, Trust};
+pub use token::{Presented, TOKEN_BYTES_MAX, Trust, claimed_id};
