@@ -80,6 +80,9 @@ impl fmt::Display for Areas {
 pub struct Caller {
     /// A code, never a name of a person.
     pub subject: String,
+    /// The token's own `sub`, which `subject` may stand for; only revocations
+    /// look at it.
+    pub sub: String,
     /// What it holds, as the token lists them; at least one.
     pub roles: Vec<Role>,
     /// In which of them it makes this call; set where the call's rule is

@@ -25,9 +25,9 @@ pub struct Grant {
     pub id: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Audience {
+enum Audience {
     One(String),
     Many(Vec<String>),
 }
@@ -44,19 +44,16 @@ impl Audience {
 /// The claims of a token; times in seconds since 1970. Unknown claims are
 /// passed over, as the standard wants it; one of ours of the wrong type refuses
 /// the token.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Claims {
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Claims {
     pub iss: String,
-    pub(crate) aud: Audience,
-    pub sub: String,
-    pub exp: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nbf: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub iat: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aud: Audience,
+    sub: String,
+    exp: f64,
+    nbf: Option<f64>,
+    iat: Option<f64>,
     pub jti: Option<String>,
-    pub baogong: Grant,
+    baogong: Grant,
 }
 
 /// A numeric date, which may have a fraction; what is not a time is 0.
@@ -133,6 +130,7 @@ impl Claims {
         };
         Ok(Caller {
             subject: code("sub", subject)?,
+            sub: self.sub.clone(),
             roles,
             acting: None,
             areas,

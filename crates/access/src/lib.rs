@@ -17,7 +17,7 @@ mod scope;
 mod token;
 
 pub use caller::{Areas, AreasError, Caller};
-pub use claims::{Claims, Grant};
+pub use claims::Grant;
 pub use issuer::{Issuer, IssuerError, TokenOrder};
 pub use jwks::{JwksError, KeySet};
 pub use refusal::Refusal;

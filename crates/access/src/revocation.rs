@@ -86,13 +86,15 @@ impl Revocations {
         self.tokens.len() + self.subjects.len()
     }
 
-    /// Whether the caller's token was revoked; `sub` is the token's own, which
-    /// the caller's subject may stand for.
-    pub(crate) fn covers(&self, caller: &Caller, sub: &str) -> bool {
+    /// Whether the caller's token was revoked.
+    #[must_use]
+    pub fn covers(&self, caller: &Caller) -> bool {
         let by_id = |id: &String| self.tokens.contains(id);
         let issued = caller.issued_secs.unwrap_or(0);
-        let before = |name: &str| self.subjects.get(name).is_some_and(|at| issued < *at);
-        caller.token_id.as_ref().is_some_and(by_id) || before(sub) || before(&caller.subject)
+        let before = |name: &String| self.subjects.get(name).is_some_and(|at| issued < *at);
+        caller.token_id.as_ref().is_some_and(by_id)
+            || before(&caller.sub)
+            || before(&caller.subject)
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Rule {
     pub subject: Option<FieldPath>,
     pub owner_checked: bool,
     pub shared: bool,
+    /// Whether the answer is a stream, which may outlive the token.
+    pub streams: bool,
 }
 
 /// A rule that cannot be meant so. Found by a test, and at every start.
@@ -178,6 +180,7 @@ fn rule(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Option<Rule>
         subject: path(&told.subject)?,
         owner_checked: told.owner_checked,
         shared: told.shared,
+        streams: method.is_server_streaming(),
     };
     contradiction(&rule).map_or(Ok(Some(rule)), |why| Err(why.to_owned()))
 }

@@ -80,6 +80,12 @@ impl Scope {
         !area && !narrow
     }
 
+    /// Whether the answer is a stream, which may outlive the token.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.rule.streams
+    }
+
     /// Checks one encoded request.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod keys;
 mod layer;
 mod options;
 pub mod secret;
+mod watched;
 
 pub use guard::{AccessError, Guard};
 pub use layer::{GuardLayer, Guarded};

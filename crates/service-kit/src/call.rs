@@ -53,6 +53,8 @@ pub fn partition_of(area: &Area, count: u32) -> u32 {
 pub struct Call<D: Domain> {
     partition: Partition<D>,
     meta: RequestMeta,
+    /// Who asks, where tokens are asked for.
+    caller: Option<Caller>,
     code: RejectionCode<D::Rejection>,
 }
 
@@ -151,6 +153,7 @@ impl<D: Domain> Partitions<D> {
         let call = Call {
             partition: partition.clone(),
             meta,
+            caller: extensions.get::<Caller>().cloned(),
             code: self.code,
         };
         Ok((call, message))
@@ -262,6 +265,29 @@ impl<D: Domain> Call<D> {
         id.clone_into(&mut self.meta.actor.on_behalf_of);
     }
 
+    /// Whether the caller may do it to what he names by an id alone: for
+    /// methods whose rule says `owner_checked`. `owns` looks at whom that
+    /// belongs to; where no tokens are asked for, everything is everybody's.
+    ///
+    /// # Errors
+    /// As [`Partitions::query`].
+    pub async fn is_own(
+        &self,
+        owns: impl FnOnce(&Caller, &Machine<D>, &Area) -> bool,
+    ) -> Result<bool, Status> {
+        let Some(caller) = &self.caller else {
+            return Ok(true);
+        };
+        let looked = self
+            .partition
+            .query(Position::ZERO, |machine| {
+                owns(caller, machine, &self.meta.area)
+            })
+            .await;
+        let (own, _) = looked.map_err(|error| status::query(D::SERVICE, &error))?;
+        Ok(own)
+    }
+
     /// Decides the command, and answers once it is durable.
     ///
     /// # Errors
@@ -281,6 +307,14 @@ impl<D: Domain> Call<D> {
         .increment(1);
         result.map_err(|error| status::submit(D::SERVICE, &error, self.code))
     }
+}
+
+/// Whether a caller may see what belongs to a household; everything is
+/// everybody's where no tokens are asked for.
+#[must_use]
+pub fn may_see_household<T>(request: &Request<T>, household: &str) -> bool {
+    let caller = request.extensions().get::<Caller>();
+    caller.is_none_or(|caller| caller.may_name_household(household))
 }
 
 fn text<'a>(metadata: &'a tonic::metadata::MetadataMap, name: &str) -> Option<&'a str> {

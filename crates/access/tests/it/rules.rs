@@ -110,6 +110,7 @@ fn auditors_change_nothing() {
 fn caller(roles: &[Role], areas: Areas) -> Caller {
     Caller {
         subject: "somebody".to_owned(),
+        sub: "somebody".to_owned(),
         roles: roles.to_vec(),
         acting: None,
         areas,
@@ -193,4 +194,66 @@ fn a_resident_names_his_own_household_only() {
     assert_eq!(check(Role::Resident, "h-2"), refused);
     assert_eq!(check(Role::Resident, ""), refused);
     assert_eq!(check(Role::Member, "h-2"), Ok(()));
+}
+
+const LETTERS: [(Role, char); 8] = [
+    (Role::Resident, 'r'),
+    (Role::Cadre, 'c'),
+    (Role::Member, 'm'),
+    (Role::Keeper, 'k'),
+    (Role::Dispatcher, 'd'),
+    (Role::Carrier, 'x'),
+    (Role::Auditor, 'a'),
+    (Role::Operator, 'o'),
+];
+
+/// The table of docs/ACCESS.md.
+fn table(rules: &Rules) -> String {
+    let mut table = "| method | who | scope |\n|---|---|---|\n".to_owned();
+    for (path, rule) in rules.all() {
+        let who: String = if rule.public {
+            "everybody".to_owned()
+        } else {
+            let letters = LETTERS.iter().map(|(role, letter)| {
+                if rule.roles.contains(role) {
+                    *letter
+                } else {
+                    '·'
+                }
+            });
+            format!("`{}`", letters.collect::<String>())
+        };
+        let scopes = [
+            (rule.area.is_some(), "area"),
+            (rule.all_areas, "all areas"),
+            (rule.household.is_some(), "household"),
+            (rule.carrier.is_some(), "carrier"),
+            (rule.subject.is_some(), "subject"),
+            (rule.owner_checked, "owner"),
+        ];
+        let scopes = scopes.iter().filter(|(has, _)| *has).map(|(_, name)| *name);
+        let scopes: Vec<&str> = scopes.collect();
+        let name = path.trim_start_matches('/').trim_start_matches("baogong.");
+        table += &format!("| {name} | {who} | {} |\n", scopes.join(", "));
+    }
+    table
+}
+
+/// `BAOGONG_WRITE_ACCESS_TABLE=1` writes it.
+#[test]
+fn the_documents_table_is_the_protos() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ACCESS.md");
+    let text = std::fs::read_to_string(path).expect("docs/ACCESS.md");
+    let (before, rest) = text.split_once("<!-- table -->\n").expect("a mark");
+    let (now, after) = rest.split_once("<!-- end -->").expect("a mark");
+    let table = table(&rules());
+    if std::env::var_os("BAOGONG_WRITE_ACCESS_TABLE").is_some() {
+        let text = format!("{before}<!-- table -->\n{table}<!-- end -->{after}");
+        std::fs::write(path, text).expect("written");
+    } else {
+        assert!(
+            now == table,
+            "run this test with BAOGONG_WRITE_ACCESS_TABLE=1"
+        );
+    }
 }

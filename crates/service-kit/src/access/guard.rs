@@ -152,6 +152,23 @@ impl Guard {
         Ok(token.check(&keys, &tokens.trust, &revocations, now_secs())?)
     }
 
+    /// Whether a token that was good when its call began still is.
+    pub(super) fn still(&self, caller: &Caller) -> Result<(), Refusal> {
+        let Some(tokens) = &self.tokens else {
+            return Ok(());
+        };
+        let now = now_secs();
+        if caller.expires_secs.saturating_add(tokens.trust.leeway_secs) <= now {
+            return Err(Refusal::Expired {
+                ago_secs: now.saturating_sub(caller.expires_secs),
+            });
+        }
+        if tokens.revocations.current().covers(caller) {
+            return Err(Refusal::Revoked);
+        }
+        Ok(())
+    }
+
     /// The status of a refusal, which is counted and logged.
     pub(super) fn refused(&self, path: &str, refusal: &Refusal) -> Status {
         let reason = refusal.reason();

@@ -5,11 +5,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use access::{JwksError, KeySet, RevocationError, Revocations};
 use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
 
 const FETCH_MAX: Duration = Duration::from_secs(5);
 /// As much as a key set may have, and a little more, so that one that is too

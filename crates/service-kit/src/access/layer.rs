@@ -13,6 +13,7 @@ use tower::{Layer, Service};
 use super::{
     body::ScopedBody,
     guard::{Admitted, Guard},
+    watched::WatchedBody,
 };
 
 #[derive(Clone)]
@@ -56,20 +57,28 @@ where
         let guard = Arc::clone(&self.guard);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let body = match guard.admit(parts.uri.path(), &parts.headers).await {
+            let admitted = guard.admit(parts.uri.path(), &parts.headers).await;
+            let (caller, scope) = match admitted {
                 Err(status) => return Ok(status.into_http()),
-                Ok(Admitted::Free) => body,
-                Ok(Admitted::Within(caller, scope)) => {
-                    parts.extensions.insert(*caller);
-                    if scope.is_open() {
-                        body
-                    } else {
-                        let method = parts.uri.path().to_owned();
-                        Body::new(ScopedBody::new(body, *scope, guard, method))
-                    }
+                Ok(Admitted::Free) => {
+                    return inner.call(http::Request::from_parts(parts, body)).await;
                 }
+                Ok(Admitted::Within(caller, scope)) => (caller, scope),
             };
-            inner.call(http::Request::from_parts(parts, body)).await
+            let method = parts.uri.path().to_owned();
+            parts.extensions.insert((*caller).clone());
+            let streams = scope.streams();
+            let body = if scope.is_open() {
+                body
+            } else {
+                let guard = Arc::clone(&guard);
+                Body::new(ScopedBody::new(body, *scope, guard, method.clone()))
+            };
+            let answer = inner.call(http::Request::from_parts(parts, body)).await?;
+            if !streams {
+                return Ok(answer);
+            }
+            Ok(answer.map(|body| Body::new(WatchedBody::new(body, *caller, guard, method))))
         })
     }
 }

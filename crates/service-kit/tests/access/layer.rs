@@ -224,3 +224,20 @@ async fn in_the_open_mode_nobody_is_asked_and_unknown_methods_stay_closed() {
     assert_eq!(door.call(READ, &[], body(&[])).await.expect("let in"), None);
     assert!(door.call("/x.Y/Z", &[], body(&[])).await.is_err());
 }
+
+/// Whoever is shut out must not go on reading what he opened before.
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_its_token() {
+    let site = Site::new();
+    let mut door = site.door().await;
+    let token = format!("Bearer {}", token(grant(Role::Auditor)));
+    let headers = [("authorization", token.as_str()), ("test-stream", "open")];
+    let mut stream = door.open(READ, &headers).await;
+    assert_eq!(stream.first().await, "data");
+    site.write("revoked", "token 01J0000000000000000000000A\n");
+    let status = stream.end().await;
+    assert_eq!(
+        told(Err(status)),
+        (Code::Unauthenticated, "TOKEN_REVOKED".to_owned())
+    );
+}

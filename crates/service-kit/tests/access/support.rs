@@ -1,7 +1,7 @@
 //! A guard with an issuer of its own, and a service behind it that lets
 //! everything through.
 
-use std::{convert::Infallible, path::PathBuf, sync::Arc};
+use std::{convert::Infallible, path::PathBuf, pin::Pin, sync::Arc, task::Poll};
 
 use access::{Caller, Grant, Issuer, TokenOrder};
 use decider::{Role, Service};
@@ -127,6 +127,17 @@ impl Door {
         }
     }
 
+    /// Opens a stream that the service never ends by itself.
+    pub async fn open(&mut self, path: &str, headers: &[(&str, &str)]) -> Opened {
+        let mut request = http::Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body(&[])).expect("a request");
+        let answer = self.0.ready().await.expect("ready").call(request).await;
+        Opened(answer.expect("infallible").into_body())
+    }
+
     /// Makes a call with a token and one message.
     pub async fn ask(&mut self, path: &str, token: &str, message: &[u8]) -> Result<(), Status> {
         let bearer = format!("Bearer {token}");
@@ -135,18 +146,65 @@ impl Door {
     }
 }
 
+/// The answer of a stream.
+pub struct Opened(Body);
+
+impl Opened {
+    async fn frame(&mut self) -> Option<http_body::Frame<bytes::Bytes>> {
+        let body = &mut self.0;
+        let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+        frame
+            .await
+            .map(|frame| frame.expect("no error of the connection"))
+    }
+
+    pub async fn first(&mut self) -> String {
+        let data = self.frame().await.expect("a frame").into_data();
+        String::from_utf8(data.expect("data").to_vec()).expect("text")
+    }
+
+    /// The status in its trailers.
+    pub async fn end(&mut self) -> Status {
+        let trailers = self.frame().await.expect("a frame").into_trailers();
+        let trailers = trailers.expect("trailers");
+        assert!(self.frame().await.is_none(), "nothing behind the trailers");
+        Status::from_header_map(&trailers).expect("a status")
+    }
+}
+
+/// One frame, and no end.
+struct Endless(Option<bytes::Bytes>);
+
+impl http_body::Body for Endless {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, Status>>> {
+        match self.0.take() {
+            Some(data) => Poll::Ready(Some(Ok(http_body::Frame::data(data)))),
+            None => Poll::Pending,
+        }
+    }
+}
+
 /// Reads the request as tonic does, and says who called.
 async fn answer(request: http::Request<Body>) -> http::Response<Body> {
     let caller = request.extensions().get::<Caller>().cloned();
+    let streams = request.headers().contains_key("test-stream");
     let mut body = request.into_body();
     loop {
-        let frame =
-            std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context));
+        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
         match frame.await {
             None => break,
             Some(Err(status)) => return status.into_http(),
             Some(Ok(_)) => {}
         }
+    }
+    if streams {
+        return http::Response::new(Body::new(Endless(Some("data".into()))));
     }
     let mut answer = http::Response::new(Body::empty());
     if let Some(caller) = caller {
@@ -183,10 +241,10 @@ impl http_body::Body for Parts {
     type Error = Status;
 
     fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Status>>> {
-        std::task::Poll::Ready(
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, Status>>> {
+        Poll::Ready(
             self.0
                 .pop_front()
                 .map(|part| Ok(http_body::Frame::data(part))),
