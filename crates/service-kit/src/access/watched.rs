@@ -10,7 +10,7 @@ use std::{
 
 use access::Caller;
 use bytes::Bytes;
-use http_body::{Body as _, Frame};
+use http_body::Frame;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 use tonic::{Status, body::Body, codegen::http};
 
