@@ -28,6 +28,7 @@ macro_rules! packages {
 }
 
 packages!(
+    access = "baogong.access.v1",
     types = "baogong.types.v1",
     log = "baogong.log.v1",
     admin = "baogong.admin.v1",

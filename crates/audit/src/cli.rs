@@ -82,12 +82,24 @@ pub struct SourceArgs {
         conflicts_with_all = ["suite", "endpoints", "logs", "streams"]
     )]
     pub bundle: Option<PathBuf>,
+    /// File with an auditor's token for all areas, where the services ask for
+    /// one; a suite that `baogong up` started has its own.
+    #[arg(long, value_name = "FILE", env = "BAOGONG_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 impl SourceArgs {
     /// # Errors
     /// See [`Source::suite_file`] and [`Source::endpoints`].
     pub fn source(&self) -> Result<Source, AuditError> {
+        let source = self.untokened()?;
+        Ok(match &self.token_file {
+            Some(path) => source.with_token_file(path),
+            None => source,
+        })
+    }
+
+    fn untokened(&self) -> Result<Source, AuditError> {
         match (&self.logs, &self.streams, &self.bundle) {
             (Some(directory), _, _) => Ok(Source::logs(directory)),
             (_, Some(url), _) => Ok(Source::streams(url)),

@@ -49,14 +49,19 @@ pub async fn state_of(
     moment: Option<Moment>,
     progress: &dyn Progress,
 ) -> Result<EntityState, AuditError> {
-    if let Source::Suite { services, .. } = source {
+    if let Source::Suite {
+        services,
+        token_file,
+        ..
+    } = source
+    {
         let unknown = || AuditError::UnknownStream {
             stream: stream.to_owned(),
             category: String::new(),
             known: Vec::new(),
         };
         let wanted = StreamId::parse(stream).map_err(|_| unknown())?;
-        let remotes = remote::connect(services).await?;
+        let remotes = remote::connect(services, token_file.as_deref()).await?;
         match indexed(remotes, &wanted, moment, progress).await? {
             Indexed::Found(state) => return Ok(*state),
             Indexed::Nowhere => return Err(unknown()),

@@ -45,7 +45,11 @@ pub async fn load(source: &Source) -> Result<History, AuditError> {
 /// As [`load`].
 pub async fn load_with(source: &Source, progress: &dyn Progress) -> Result<History, AuditError> {
     match source {
-        Source::Suite { services, .. } => from_suite(services, progress).await,
+        Source::Suite {
+            services,
+            token_file,
+            ..
+        } => from_suite(services, token_file.as_deref(), progress).await,
         Source::Logs { directory, .. } => from_directory(directory, progress).await,
         Source::Streams { url } => streams::history(url, progress).await,
         Source::Bundle { directory } => bundle::history(directory, progress),
@@ -54,9 +58,10 @@ pub async fn load_with(source: &Source, progress: &dyn Progress) -> Result<Histo
 
 async fn from_suite(
     services: &BTreeMap<Service, Vec<String>>,
+    token_file: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<History, AuditError> {
-    let mut remotes = remote::connect(services).await?;
+    let mut remotes = remote::connect(services, token_file).await?;
     let mut history = History {
         live: true,
         ..History::default()

@@ -33,8 +33,12 @@ impl Current {
     ) -> Result<Self, AuditError> {
         let mut current = Self::default();
         match source {
-            Source::Suite { services, .. } => {
-                current.remotes = remote::connect(services).await?;
+            Source::Suite {
+                services,
+                token_file,
+                ..
+            } => {
+                current.remotes = remote::connect(services, token_file.as_deref()).await?;
                 if given.is_none() {
                     for (name, remote) in &current.remotes {
                         let min_size = wanted.get(name).copied().unwrap_or(0);

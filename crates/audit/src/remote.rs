@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -17,11 +18,9 @@ use proto::{
     },
     record::{self, Raw},
 };
+use service_kit::peers::{BearerFile, PeerChannel};
 use tokio::time::{Instant, sleep};
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status, transport::Endpoint};
 use transparency::{ConsistencyProof, Hash, InclusionProof};
 
 use crate::{
@@ -43,7 +42,7 @@ const POLL: Duration = Duration::from_millis(200);
 pub(crate) struct Remote {
     pub name: LogName,
     address: String,
-    client: LogServiceClient<Channel>,
+    client: LogServiceClient<PeerChannel>,
 }
 
 /// What a log has let out.
@@ -75,11 +74,12 @@ pub(crate) struct StreamRecords {
 /// Every partition of every service.
 pub(crate) async fn connect(
     services: &BTreeMap<Service, Vec<String>>,
+    token_file: Option<&Path>,
 ) -> Result<BTreeMap<LogName, Remote>, AuditError> {
     let mut remotes = BTreeMap::new();
     for (service, addresses) in services {
         for address in addresses {
-            for remote in partitions(*service, address).await? {
+            for remote in partitions(*service, address, token_file).await? {
                 remotes.insert(remote.name, remote);
             }
         }
@@ -87,7 +87,11 @@ pub(crate) async fn connect(
     Ok(remotes)
 }
 
-async fn partitions(service: Service, address: &str) -> Result<Vec<Remote>, AuditError> {
+async fn partitions(
+    service: Service,
+    address: &str,
+    token_file: Option<&Path>,
+) -> Result<Vec<Remote>, AuditError> {
     let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| AuditError::Unreachable {
         service,
         address: address.to_owned(),
@@ -104,6 +108,8 @@ async fn partitions(service: Service, address: &str) -> Result<Vec<Remote>, Audi
         .connect()
         .await
         .map_err(|e| unreachable(e.into()))?;
+    let token = BearerFile(token_file.map_or_else(PathBuf::new, Path::to_owned));
+    let channel = PeerChannel::new(channel, token);
     let status = AdminServiceClient::new(channel.clone())
         .get_status(GetStatusRequest {})
         .await

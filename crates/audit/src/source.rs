@@ -17,6 +17,8 @@ pub enum Source {
         nats: Option<String>,
         /// Where its data is, if that is on this machine.
         data_dir: Option<PathBuf>,
+        /// File with the token to present, where one is asked for.
+        token_file: Option<PathBuf>,
     },
     /// A folder with `<service>/<partition>/` below it and no service that has
     /// them open. A log is opened as its service would open it: a torn tail is
@@ -39,6 +41,13 @@ struct SuiteFile {
     #[serde(default)]
     data_dir: Option<PathBuf>,
     services: BTreeMap<Service, Addresses>,
+    #[serde(default)]
+    access: Option<Access>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Access {
+    token_file: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,7 +75,8 @@ impl Source {
         };
         let services = file.services.into_iter();
         let services = services.map(|(service, at)| (service, vec![at.grpc]));
-        Self::suite(services.collect(), file.nats_url, file.data_dir)
+        let token_file = file.access.map(|access| access.token_file);
+        Self::suite(services.collect(), file.nats_url, file.data_dir, token_file)
     }
 
     /// Services given one by one, each as `<service>=<address>`.
@@ -87,13 +97,14 @@ impl Source {
                 .or_default()
                 .push(address.to_owned());
         }
-        Self::suite(services, None, None)
+        Self::suite(services, None, None, None)
     }
 
     fn suite(
         services: BTreeMap<Service, Vec<String>>,
         nats: Option<String>,
         data_dir: Option<PathBuf>,
+        token_file: Option<PathBuf>,
     ) -> Result<Self, AuditError> {
         match Service::ALL.iter().find(|s| !services.contains_key(s)) {
             Some(missing) => Err(AuditError::NoService(*missing)),
@@ -101,6 +112,7 @@ impl Source {
                 services,
                 nats,
                 data_dir,
+                token_file,
             }),
         }
     }
@@ -135,6 +147,16 @@ impl Source {
         match &mut self {
             Self::Suite { nats, .. } | Self::Logs { nats, .. } => *nats = Some(url.into()),
             Self::Streams { .. } | Self::Bundle { .. } => {}
+        }
+        self
+    }
+
+    /// Presents the token in this file to the services, whatever was known
+    /// before.
+    #[must_use]
+    pub fn with_token_file(mut self, path: impl Into<PathBuf>) -> Self {
+        if let Self::Suite { token_file, .. } = &mut self {
+            *token_file = Some(path.into());
         }
         self
     }

@@ -17,8 +17,12 @@ use proto::{
     time::to_proto,
 };
 use tokio::time::Instant;
-use tonic::{Code, Request, Response, Status, metadata::MetadataValue, transport::Channel};
+use tonic::{
+    Code, Request, Response, Status, metadata::MetadataValue,
+    service::interceptor::InterceptedService, transport::Channel,
+};
 
+use crate::access::Credentials;
 use crate::suite::SuiteFile;
 
 /// Waiting times between tries double from the first to the last.
@@ -27,14 +31,17 @@ const BACKOFF_LAST: Duration = Duration::from_secs(1);
 /// How often a suite that is still at work is asked again.
 const SETTLE_POLL: Duration = Duration::from_millis(4);
 
+/// A connection whose calls carry a token.
+type Link = InterceptedService<Channel, Credentials>;
+
 /// Clients of the four services; cheap to clone.
 #[derive(Clone)]
 pub struct Suite {
-    pub order: OrderServiceClient<Channel>,
-    pub inventory: InventoryServiceClient<Channel>,
-    pub logistics: LogisticsServiceClient<Channel>,
-    pub notification: NotificationServiceClient<Channel>,
-    admin: [(Service, AdminServiceClient<Channel>); 4],
+    pub order: OrderServiceClient<Link>,
+    pub inventory: InventoryServiceClient<Link>,
+    pub logistics: LogisticsServiceClient<Link>,
+    pub notification: NotificationServiceClient<Link>,
+    admin: [(Service, AdminServiceClient<Link>); 4],
     /// How long a call is tried again before it is given up.
     patience: Duration,
 }
@@ -43,14 +50,17 @@ impl Suite {
     /// Connects when the first call is made.
     ///
     /// # Errors
-    /// An address is missing or malformed.
+    /// An address is missing or malformed, or the key for the tokens cannot be
+    /// read.
     pub fn connect(file: &SuiteFile, patience: Duration) -> anyhow::Result<Self> {
-        let channel = |service: Service| -> anyhow::Result<Channel> {
+        let credentials = Credentials::of(file.access.as_ref())?;
+        let channel = |service: Service| -> anyhow::Result<Link> {
             let endpoint = Channel::from_shared(format!("http://{}", file.grpc(service)?))?
                 .connect_timeout(Duration::from_secs(2))
                 .timeout(Duration::from_secs(30))
                 .tcp_nodelay(true);
-            Ok(endpoint.connect_lazy())
+            let channel = endpoint.connect_lazy();
+            Ok(InterceptedService::new(channel, credentials.clone()))
         };
         let [order, inventory, logistics, notification] = [
             channel(Service::Order)?,

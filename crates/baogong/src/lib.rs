@@ -1,11 +1,13 @@
 //! The operator's command: start a suite, rehearse a day, audit the logs, keep
 //! keys, witness.
 
+pub mod access;
 pub mod client;
 pub mod keys;
 pub mod memory;
 pub mod scenario;
 pub mod suite;
+pub mod token;
 pub mod up;
 pub mod witness;
 

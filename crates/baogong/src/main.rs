@@ -6,6 +6,7 @@ use audit::{AuditCommand, Verdict};
 use baogong::{
     keys::{self, KeysCommand},
     scenario::{self, ScenarioCommand},
+    token::{self, TokenCommand},
     up::{self, UpArgs},
     witness::{self, WitnessArgs},
 };
@@ -34,6 +35,9 @@ enum Command {
     /// master keys of personal data.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Make, read and revoke the tokens with which the suite is called.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Cosign the checkpoints of others' logs, as a partner firm or a
     /// regulator does.
     Witness(WitnessArgs),
@@ -48,12 +52,14 @@ fn main() -> ExitCode {
             otlp_endpoint: up.otlp.clone(),
             ..TelemetryOptions::default()
         },
-        Command::Scenario(_) | Command::Audit(_) | Command::Keys(_) | Command::Witness(_) => {
-            TelemetryOptions {
-                log_filter: "warn".to_owned(),
-                ..TelemetryOptions::default()
-            }
-        }
+        Command::Scenario(_)
+        | Command::Audit(_)
+        | Command::Keys(_)
+        | Command::Token(_)
+        | Command::Witness(_) => TelemetryOptions {
+            log_filter: "warn".to_owned(),
+            ..TelemetryOptions::default()
+        },
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -72,6 +78,7 @@ fn main() -> ExitCode {
             }
             Command::Keys(command) => keys::run(command).await.map(|()| true),
             Command::Audit(command) => Ok(audit::run(command).await? == Verdict::Holds),
+            Command::Token(command) => token::run(command),
             Command::Witness(arguments) => witness::run(arguments).await.map(|()| true),
         }
     });

@@ -12,6 +12,8 @@ use anyhow::Context;
 use decider::Service;
 use serde::{Deserialize, Serialize};
 
+use crate::access::AccessFile;
+
 /// Addresses of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
@@ -25,6 +27,9 @@ pub struct SuiteFile {
     pub nats_url: String,
     pub data_dir: PathBuf,
     pub services: BTreeMap<String, Endpoint>,
+    /// Where tokens come from; without it the suite asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessFile>,
 }
 
 impl SuiteFile {

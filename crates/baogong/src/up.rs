@@ -24,6 +24,7 @@ use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access::AccessFile,
     keys::{self, Urls},
     memory,
     scenario::{self, Name, Size, figures::Figures},
@@ -66,6 +67,9 @@ pub struct UpArgs {
     /// Take free ports instead of the usual ones.
     #[arg(long)]
     any_port: bool,
+    /// Ask nobody for a token: every program on this machine may do everything.
+    #[arg(long)]
+    open: bool,
     /// Log lines to show, as in `RUST_LOG`.
     #[arg(long, default_value = "warn", value_name = "FILTER")]
     pub log: String,
@@ -196,6 +200,7 @@ async fn with_services(
             let work = while_up(arguments, &file, &path, nats);
             tokio::select! {
                 result = work => result,
+                error = keep_reader(&file) => Err(error),
                 ended = services.join_next() => match ended {
                     Some(Ok((service, Err(error)))) => Err(error.context(format!("the {service} service stopped"))),
                     Some(Ok((service, Ok(())))) => Err(anyhow::anyhow!("the {service} service stopped by itself")),
@@ -222,6 +227,13 @@ async fn with_services(
         }
     }
     outcome
+}
+
+async fn keep_reader(file: &SuiteFile) -> anyhow::Error {
+    match &file.access {
+        Some(access) => access.keep_reader().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn while_up(
@@ -277,11 +289,29 @@ fn print_addresses(file: &SuiteFile, path: &Path) {
             );
         }
     }
+    match &file.access {
+        Some(access) => {
+            println!("  tokens        {}", access.jwks_file.display());
+            println!("  Calls carry one; for grpcurl, for example:");
+            println!("    TOKEN=$({})", token_command(path));
+            println!("    grpcurl -plaintext -H \"authorization: Bearer $TOKEN\" ...");
+        }
+        None => println!("  tokens        none are asked for (--open)"),
+    }
     println!("  nats          {}", file.nats_url);
     println!(
         "  messages      {}\n",
         file.data_dir.join(MESSAGES).display()
     );
+}
+
+/// How to get a token.
+fn token_command(path: &Path) -> String {
+    let program = std::env::args().next().unwrap_or_default();
+    format!(
+        "{program} token issue --role dispatcher --subject me --all-areas --suite {}",
+        path.display()
+    )
 }
 
 /// Commands to try, with an order that exists.
@@ -349,6 +379,10 @@ async fn start_services(
     let sources = sources(&addresses);
     let key_dir = data.join(KEYS);
     keys::create(&key_dir, 1, &urls)?;
+    let access = match arguments.open {
+        true => None,
+        false => Some(AccessFile::create(data)?),
+    };
     for (service, grpc_address, http_address) in addresses {
         let options = ServiceOptions {
             data_dir: data.to_owned(),
@@ -372,6 +406,7 @@ async fn start_services(
             create_keys: false,
             ..TransparencyOptions::default()
         };
+        let asking = access.as_ref().map(AccessFile::options).unwrap_or_default();
         let (ready, is_ready) = oneshot::channel();
         let token = shutdown.clone();
         macro_rules! spawn {
@@ -383,6 +418,7 @@ async fn start_services(
                     service: options,
                     nats,
                     sources: sources.clone(),
+                    access: asking,
                     sealing,
                     transparency,
                     app: $app,
@@ -423,6 +459,7 @@ async fn start_services(
         nats_url: nats_url.to_owned(),
         data_dir: data.to_owned(),
         services: addresses,
+        access,
     }))
 }
 

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use access::Caller;
 use decider::{Actor, Area, Domain, Position, Revision, Role, Timestamp};
 use hmac::{Hmac, Mac};
 use prost::{Message, Name};
@@ -57,6 +58,8 @@ pub fn partition_of(area: &Area, count: u32) -> u32 {
 pub struct Call<D: Domain> {
     partition: Partition<D>,
     meta: RequestMeta,
+    /// Who asks, where tokens are asked for.
+    caller: Option<Caller>,
     code: RejectionCode<D::Rejection>,
     digest: Digests,
 }
@@ -126,7 +129,7 @@ impl<D: Domain> Partitions<D> {
     /// The request id or the area is missing or malformed, or the area is not
     /// hosted here.
     pub fn command<M: CommandRequest>(&self, request: Request<M>) -> Result<(Call<D>, M), Status> {
-        let (metadata, _, message) = request.into_parts();
+        let (metadata, extensions, message) = request.into_parts();
         let mut fields = Fields::new();
         let id = message.request_id();
         let valid = (1..=64).contains(&id.len())
@@ -143,7 +146,10 @@ impl<D: Domain> Partitions<D> {
                 ),
             );
         }
-        let actor = actor(&metadata, &mut fields);
+        let actor = match extensions.get::<Caller>() {
+            Some(caller) => checked_actor(caller),
+            None => actor(&metadata, &mut fields),
+        };
         fields.finish(D::SERVICE)?;
         let (area, partition) = self.route(message.area())?;
         let meta = RequestMeta {
@@ -161,6 +167,7 @@ impl<D: Domain> Partitions<D> {
         let call = Call {
             partition: partition.clone(),
             meta,
+            caller: extensions.get::<Caller>().cloned(),
             code: self.code,
             digest: self.digest,
         };
@@ -285,9 +292,33 @@ impl<D: Domain> Call<D> {
         Self {
             partition: self.partition.clone(),
             meta,
+            caller: self.caller.clone(),
             code: self.code,
             digest: self.digest,
         }
+    }
+
+    /// Whether the caller may do it to what he names by an id alone: for
+    /// methods whose rule says `owner_checked`. `owns` looks at whom that
+    /// belongs to; where no tokens are asked for, everything is everybody's.
+    ///
+    /// # Errors
+    /// As [`Partitions::query`].
+    pub async fn is_own(
+        &self,
+        owns: impl FnOnce(&Caller, &Machine<D>, &Area) -> bool,
+    ) -> Result<bool, Status> {
+        let Some(caller) = &self.caller else {
+            return Ok(true);
+        };
+        let looked = self
+            .partition
+            .query(Position::ZERO, |machine| {
+                owns(caller, machine, &self.meta.area)
+            })
+            .await;
+        let (own, _) = looked.map_err(|error| status::query(D::SERVICE, &error))?;
+        Ok(own)
     }
 
     /// Decides the command, and answers once it is durable.
@@ -311,11 +342,27 @@ impl<D: Domain> Call<D> {
     }
 }
 
+/// Whether a caller may see what belongs to a household; everything is
+/// everybody's where no tokens are asked for.
+#[must_use]
+pub fn may_see_household<T>(request: &Request<T>, household: &str) -> bool {
+    let caller = request.extensions().get::<Caller>();
+    caller.is_none_or(|caller| caller.may_name_household(household))
+}
+
 fn text<'a>(metadata: &'a tonic::metadata::MetadataMap, name: &str) -> Option<&'a str> {
     metadata.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Who asks: `baogong-role` and `baogong-actor` in the request's metadata, an
+/// Who asks, as his token says.
+fn checked_actor(caller: &Caller) -> Actor {
+    // A rule lets a caller in by one of his roles; without a rule there would
+    // be no caller.
+    let role = caller.acting.unwrap_or(Role::Resident);
+    Actor::new(role, caller.subject.clone())
+}
+
+/// Who asks where nobody has a token: `baogong-role` and `baogong-actor` in the request's metadata, an
 /// operator where nothing is said.
 fn actor(metadata: &tonic::metadata::MetadataMap, fields: &mut Fields) -> Actor {
     let role = match text(metadata, "baogong-role") {

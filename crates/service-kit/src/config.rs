@@ -14,7 +14,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::telemetry::TelemetryOptions;
+use crate::{access::AccessOptions, telemetry::TelemetryOptions, tls::TlsOptions};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -277,6 +277,8 @@ pub struct Config<A> {
     pub service: ServiceOptions,
     pub nats: NatsOptions,
     pub sources: SourcesOptions,
+    pub access: AccessOptions,
+    pub tls: TlsOptions,
     pub telemetry: TelemetryOptions,
     pub sealing: SealingOptions,
     pub transparency: TransparencyOptions,
@@ -386,6 +388,8 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
                 );
             }
         }
+        self.tls.check()?;
+        self.access.check(service.grpc_address)?;
         service.clock_start().map(|_| ())
     }
 
@@ -419,5 +423,69 @@ mod tests {
         let wrong = toml::from_str::<SealingOptions>("master_key = 4711");
         let wrong = wrong.expect_err("a number").to_string();
         assert!(wrong.contains("quotation marks"), "{wrong}");
+    }
+
+    fn loaded(text: &str) -> Result<Config<NoApp>, ConfigError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, text).expect("written");
+        Config::load(Some(&path), Config::default())
+    }
+
+    #[test]
+    fn open_access_is_for_loopback_addresses() {
+        let everywhere = "service.grpc_address = \"0.0.0.0:7400\"\n";
+        let refused = loaded(everywhere).expect_err("refused").to_string();
+        assert!(refused.contains("access.mode"), "{refused}");
+        let told = format!("{everywhere}access.open_beyond_loopback = true\n");
+        assert!(loaded(&told).is_ok());
+        let keys = "access.issuer = \"a\"\naccess.jwks_file = \"b\"\n";
+        let tokens = format!("{everywhere}access.mode = \"tokens\"\n{keys}");
+        assert!(loaded(&tokens).is_ok());
+        for address in ["[::1]:7400", "127.0.0.2:7400"] {
+            assert!(loaded(&format!("service.grpc_address = \"{address}\"")).is_ok());
+        }
+    }
+
+    #[test]
+    fn tokens_need_an_issuer_and_one_place_of_its_keys() {
+        let tokens = |more: &str| loaded(&format!("access.mode = \"tokens\"\n{more}"));
+        for (more, field) in [
+            ("", "access.issuer"),
+            ("access.issuer = \"a\"", "access.jwks_file"),
+            (
+                "access.issuer = \"a\"\naccess.jwks_file = \"b\"\naccess.jwks_url = \"https://c\"",
+                "access.jwks_file",
+            ),
+            (
+                "access.issuer = \"a\"\naccess.jwks_url = \"http://example.org/keys\"",
+                "https",
+            ),
+            (
+                "access.issuer = \"a\"\naccess.jwks_url = \"http://127.0.0.1.example.org\"",
+                "https",
+            ),
+            (
+                "access.issuer = \"a\"\naccess.jwks_file = \"b\"\naccess.leeway_secs = 301",
+                "leeway",
+            ),
+        ] {
+            let refused = tokens(more).expect_err("refused").to_string();
+            assert!(refused.contains(field), "{more}: {refused}");
+        }
+        let local = "access.issuer = \"a\"\naccess.jwks_url = \"http://127.0.0.1:7400/keys\"";
+        assert!(tokens(local).is_ok());
+    }
+
+    #[test]
+    fn half_of_a_certificate_is_refused() {
+        for half in [
+            "tls.cert = \"a\"",
+            "tls.key = \"a\"",
+            "tls.client_ca = \"a\"",
+        ] {
+            let refused = loaded(half).expect_err("refused").to_string();
+            assert!(refused.contains("tls."), "{refused}");
+        }
     }
 }

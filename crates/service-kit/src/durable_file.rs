@@ -23,6 +23,17 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// As [`replace`], for a file that only its owner may read.
+///
+/// # Errors
+/// The disk fails; the older file is still there.
+pub fn replace_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension(format!("next-{:08x}", rand::random::<u32>()));
+    create_secret(&draft, bytes)?;
+    fs::rename(&draft, path)?;
+    sync_folder(path)
+}
+
 /// Makes a file that only its owner may read, unless it exists: gives whether
 /// it was made. Written under another name and linked into place, so that two
 /// processes that start together end with the same file.
@@ -77,7 +88,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("order-0.key");
         assert!(create_secret(&path, b"secret").expect("made"));
-        let mode = fs::metadata(&path).expect("there").mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let mode = || fs::metadata(&path).expect("there").mode();
+        assert_eq!(mode() & 0o777, 0o600);
+        replace_secret(&path, b"another").expect("replaced");
+        assert_eq!(fs::read(&path).expect("there"), b"another");
+        assert_eq!(mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
 }

@@ -28,6 +28,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use transparency::Policy;
 
 use crate::{
+    access::{Guard, GuardLayer},
     admin::{Admin, Logs, PendingWork},
     call::Partitions,
     config::Config,
@@ -37,12 +38,14 @@ use crate::{
     log_paths::LogPaths,
     notary::{self, Started, proofs::Proofs},
     partition::{indexer, keeper},
+    peers::Peers,
     proof_service::ProofDesk,
     reactor::{self, SourceOptions},
     sealing::{KeyRing, MasterKeys},
     status::RejectionCode,
     supervisor::{Stage, Supervisor},
     telemetry,
+    tls::{self, Tls},
 };
 
 mod opening;
@@ -121,6 +124,8 @@ where
     let mut supervisor = Supervisor::new(Duration::from_millis(options.shutdown_grace_ms));
 
     let policy = notary::policy(&config.transparency.policy_file)?;
+    let tls = Tls::open(&config.tls)?;
+    let guard = Guard::open(D::SERVICE, &config.access).await?;
 
     // The probes answer from the first moment, so that a slow replay is not
     // taken for a dead process.
@@ -203,7 +208,14 @@ where
     };
     let listener = probes::bind(options.grpc_address, "the gRPC server").await?;
     let grpc_address = listener.local_addr()?;
+    guard.warn_if_open(grpc_address);
+    supervisor.spawn_dropped("token keys", Stage::Relaying, guard.clone().keep_fresh());
+    if let Some(tls) = &tls {
+        supervisor.spawn_dropped("certificates", Stage::Relaying, tls.clone().keep_fresh());
+    }
     let server = Server {
+        guard,
+        tls,
         partitions,
         desk: ProofDesk::new(D::SERVICE, proofs, query_wait),
         admin,
@@ -332,6 +344,7 @@ where
                 address: config.sources.address(*source, *number),
                 seen: Arc::clone(&seen),
                 readiness: readiness.clone(),
+                peers: Peers::new(&config.tls, &config.access),
             };
             let follow = reactor::follow(partition.clone(), bus.clone(), options);
             supervisor.spawn_dropped(
@@ -402,6 +415,8 @@ pub fn log_directory(
 
 /// The gRPC server with everything that is the same in every service.
 struct Server<D: Domain> {
+    guard: Arc<Guard>,
+    tls: Option<Arc<Tls>>,
     partitions: Partitions<D>,
     desk: ProofDesk,
     admin: Admin<D>,
@@ -448,7 +463,6 @@ impl<D: Domain<Foreign = AnyEvent>> Server<D> {
                 desk: self.desk.clone(),
                 stop: self.stop.clone(),
             }));
-        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         self.readiness.set(true);
         let stop = self.stop.clone();
         let readiness = self.readiness.clone();
@@ -462,14 +476,23 @@ impl<D: Domain<Foreign = AnyEvent>> Server<D> {
                     .await;
             }
         };
-        tonic::transport::Server::builder()
+        let server = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(10)))
             .tcp_nodelay(true)
             .trace_fn(request_span)
-            .add_routes(self.routes.routes())
-            .serve_with_incoming_shutdown(incoming, drain)
-            .await?;
+            .layer(GuardLayer(self.guard))
+            .add_routes(self.routes.routes());
+        match self.tls {
+            None => {
+                let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+                server.serve_with_incoming_shutdown(incoming, drain).await?;
+            }
+            Some(tls) => {
+                let incoming = tls::incoming(listener, tls);
+                server.serve_with_incoming_shutdown(incoming, drain).await?;
+            }
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 //! partition's writer decides it, stores the records and answers; the relay
 //! publishes them; other services' [`reactor`]s take them in.
 
+pub mod access;
 pub mod admin;
 pub mod call;
 pub mod cli;
@@ -24,6 +25,7 @@ pub mod notary;
 pub mod outbox;
 pub mod page;
 pub mod partition;
+pub mod peers;
 pub mod proof_service;
 pub mod reactor;
 pub mod reconcile;
@@ -32,4 +34,5 @@ pub mod status;
 pub mod stream_service;
 pub mod supervisor;
 pub mod telemetry;
+pub mod tls;
 pub mod witness;

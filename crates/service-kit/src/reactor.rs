@@ -20,6 +20,8 @@ use crate::{
     history::{EVERY, Notes, SeenFile},
     http::Readiness,
     partition::Partition,
+    peers::Peers,
+    tls::TlsError,
 };
 use intake::Intake;
 use source_log::SourceLog;
@@ -66,6 +68,12 @@ pub enum ReactorError {
     },
     #[error("sources.{service} = {address} is no address of a gRPC server")]
     Address { service: Service, address: String },
+    #[error("sources.{service} cannot be called: {source}")]
+    Tls {
+        service: Service,
+        #[source]
+        source: TlsError,
+    },
     #[error("message {sequence} of stream {stream} says position {position}")]
     Position {
         stream: String,
@@ -90,6 +98,7 @@ pub struct SourceOptions {
     pub address: Option<String>,
     pub seen: Arc<SeenFile>,
     pub readiness: Readiness,
+    pub peers: Peers,
 }
 
 /// How following ended for now.
@@ -113,7 +122,7 @@ pub async fn follow<D: Domain<Foreign = AnyEvent>>(
     let stream = StreamName::new(source.service.name(), partition.number());
     let log = source
         .address
-        .map(|address| SourceLog::at(source.service, partition.number(), address))
+        .map(|address| SourceLog::at(source.service, partition.number(), address, &source.peers))
         .transpose()?;
     let watch = Watch::new(
         D::SERVICE,

@@ -6,7 +6,10 @@ use proto::{
     NotificationEvent,
     notification::v1::{self as pb, notification_service_server::NotificationService},
 };
-use service_kit::{call::Partitions, status::not_found};
+use service_kit::{
+    call::{Partitions, may_see_household},
+    status::not_found,
+};
 use tonic::{Request, Response, Status};
 
 use crate::{parse, query};
@@ -55,6 +58,21 @@ impl NotificationService for Service {
     ) -> Answer<pb::AcknowledgeNotificationResponse> {
         let (call, message) = self.partitions.command(request)?;
         let target = parse::acknowledge(&message)?;
+        let own = call.is_own(|caller, machine, area| {
+            let state = machine.state();
+            let found = match &target {
+                Target::Notification(id) => query::of_area(state, area, id),
+                Target::Order(id) => state.goods_at_door(id).filter(|found| found.area == *area),
+            };
+            found.is_none_or(|found| caller.may_name_household(&found.household_id))
+        });
+        if !own.await? {
+            let (field, id) = match &target {
+                Target::Notification(id) => ("notification_id", id),
+                Target::Order(id) => ("order_id", id),
+            };
+            return Err(not_found(SERVICE, "notification", field, id));
+        }
         let command = Command::AcknowledgeNotification {
             target: target.clone(),
         };
@@ -113,6 +131,8 @@ impl NotificationService for Service {
                     .map(|notification| query::notification(state, notification))
             })
             .await?;
+        // Nobody is told that another household's notification exists.
+        let found = found.filter(|found| may_see_household(&request, &found.household_id));
         let notification = found.ok_or_else(|| {
             not_found(
                 SERVICE,

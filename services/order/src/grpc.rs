@@ -12,7 +12,7 @@ use proto::{
     types::v1::Sealed,
 };
 use service_kit::{
-    call::Partitions,
+    call::{Partitions, may_see_household},
     fields::Fields,
     partition::AsOf,
     sealing::{KeyRing, SealingError, household_key},
@@ -354,6 +354,18 @@ impl OrderService for Service {
         request: Request<pb::CloseGroupBuyRequest>,
     ) -> Answer<pb::CloseGroupBuyResponse> {
         let (call, message) = self.partitions.command(request)?;
+        let own = call.is_own(|caller, machine, area| {
+            let group_buy = machine.state().group_buy(area, &message.group_buy_id);
+            group_buy.is_none_or(|found| caller.may_name_subject(&found.organizer_id))
+        });
+        if !own.await? {
+            return Err(status(
+                SERVICE,
+                Code::PermissionDenied,
+                "SUBJECT_NOT_YOU",
+                "another resident has opened this group buy; only he may close it",
+            ));
+        }
         let done = call.run(parse::close_group_buy(&message)?).await?;
         let state = done
             .records
@@ -449,6 +461,13 @@ impl OrderService for Service {
         request: Request<pb::CancelOrderRequest>,
     ) -> Answer<pb::CancelOrderResponse> {
         let (call, message) = self.partitions.command(request)?;
+        let own = call.is_own(|caller, machine, area| {
+            let order = machine.state().order(area, &message.order_id);
+            order.is_none_or(|order| caller.may_name_household(&order.household_id.to_string()))
+        });
+        if !own.await? {
+            return Err(not_found(SERVICE, "order", "order_id", &message.order_id));
+        }
         let done = call.run(parse::cancel_order(&message)?).await?;
         Ok(Response::new(pb::CancelOrderResponse {
             position: done.position.0,
@@ -469,8 +488,10 @@ impl OrderService for Service {
                     .map(|order| query::order(state, &order))
             })
             .await?;
-        let order =
-            found.ok_or_else(|| not_found(SERVICE, "order", "order_id", &message.order_id))?;
+        // Nobody is told that another household's order exists.
+        let order = found
+            .filter(|order| may_see_household(&request, &order.household_id))
+            .ok_or_else(|| not_found(SERVICE, "order", "order_id", &message.order_id))?;
         Ok(Response::new(pb::GetOrderResponse {
             as_of_position: position.0,
             order: Some(order),

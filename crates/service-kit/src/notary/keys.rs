@@ -146,25 +146,30 @@ pub fn make(path: &Path, name: &str, key_use: KeyUse) -> Result<bool, KeyFileErr
     durable_file::create_secret(path, text.as_bytes()).map_err(not_made)
 }
 
-/// Nobody but the owner; but what root owns (a secret mounted by Kubernetes)
-/// may be read by the group that the service runs with.
-#[cfg(unix)]
 fn check_mode(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyFileError> {
+    match too_wide(metadata) {
+        None => Ok(()),
+        Some(mode) => Err(KeyFileError::TooWide {
+            path: path.to_owned(),
+            mode,
+        }),
+    }
+}
+
+/// The mode of a secret's file that others may read or change. Nobody but the
+/// owner may; but what root owns (a secret mounted by Kubernetes) may be read
+/// by the group that the service runs with.
+#[cfg(unix)]
+pub(crate) fn too_wide(metadata: &fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     let refused = if metadata.uid() == 0 { 0o037 } else { 0o077 };
     let mode = metadata.mode() & 0o777;
-    if mode & refused == 0 {
-        return Ok(());
-    }
-    Err(KeyFileError::TooWide {
-        path: path.to_owned(),
-        mode,
-    })
+    (mode & refused != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
-fn check_mode(_: &Path, _: &fs::Metadata) -> Result<(), KeyFileError> {
-    Ok(())
+pub(crate) const fn too_wide(_: &fs::Metadata) -> Option<u32> {
+    None
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use bus::{Bus, BusError, StreamName};
 use bytes::Bytes;
 use decider::Service;
 use proto::log::v1::{ReadRequest, log_service_client::LogServiceClient};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 use super::ReactorError;
+use crate::peers::{PeerChannel, Peers};
 
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 const CALL_MAX: Duration = Duration::from_secs(30);
@@ -20,7 +21,7 @@ const CHUNK: u64 = 1024;
 pub(super) struct SourceLog {
     partition: u32,
     address: String,
-    client: LogServiceClient<Channel>,
+    client: LogServiceClient<PeerChannel>,
 }
 
 /// Messages `from` to `got - 1` are missing in a stream.
@@ -55,14 +56,15 @@ impl SourceLog {
         service: Service,
         partition: u32,
         address: String,
+        peers: &Peers,
     ) -> Result<Self, ReactorError> {
         let Ok(endpoint) = Endpoint::from_shared(address.clone()) else {
             return Err(ReactorError::Address { service, address });
         };
-        let channel = endpoint
-            .connect_timeout(CONNECT_MAX)
-            .timeout(CALL_MAX)
-            .connect_lazy();
+        let endpoint = endpoint.connect_timeout(CONNECT_MAX).timeout(CALL_MAX);
+        let channel = peers
+            .channel(endpoint)
+            .map_err(|source| ReactorError::Tls { service, source })?;
         Ok(Self {
             partition,
             address,

@@ -13,6 +13,7 @@ use service_kit::{
     history::{Notes, OwnersNote, Seen, SeenFile},
     http::Readiness,
     partition::{Durability, Limits, Partition, machine::Machine},
+    peers::Peers,
     proof_service::ProofDesk,
     reactor::{ReactorError, SourceOptions, follow},
     reconcile::reconcile,
@@ -44,6 +45,7 @@ impl Reader {
             address,
             seen: Arc::new(SeenFile::open(&kept.path().join("sources-0.json"))),
             readiness: readiness.clone(),
+            peers: Peers::default(),
         };
         let task = tokio::spawn(follow(partition.clone(), site.bus.clone(), options));
         Self {

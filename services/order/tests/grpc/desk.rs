@@ -185,7 +185,7 @@ impl Drop for Desk {
     }
 }
 
-async fn run(
+pub async fn run(
     config: Config,
     stop: CancellationToken,
 ) -> (Channel, SocketAddr, JoinHandle<anyhow::Result<()>>) {
@@ -199,7 +199,7 @@ async fn run(
     (channel, http, task)
 }
 
-fn config(directory: &TempDir, nats: &NatsServer, set: fn(&mut ServiceOptions)) -> Config {
+pub fn config(directory: &TempDir, nats: &NatsServer, set: fn(&mut ServiceOptions)) -> Config {
     let mut service = ServiceOptions {
         data_dir: directory.path().join("data"),
         grpc_address: ([127, 0, 0, 1], 0).into(),

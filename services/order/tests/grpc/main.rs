@@ -1,6 +1,7 @@
 //! The whole service on a real nats-server: what it refuses, and how it says
 //! so; what it answers again; what it tells of the past and proves; what nobody may read.
 
+mod access;
 mod ask;
 mod desk;
 mod erasing;

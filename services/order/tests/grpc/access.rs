@@ -1,0 +1,230 @@
+//! A service that asks for tokens: who may do what, over the wire.
+
+use access::{Grant, Issuer, Rules, TokenOrder};
+use bus::server::{NatsServer, ServerOptions};
+use decider::Role;
+use prost::Message;
+use proto::{
+    log::v1::{ReadRequest, Record, log_service_client::LogServiceClient},
+    order::v1::{GetOrderRequest, order_service_client::OrderServiceClient},
+};
+use service_kit::{
+    access::{AccessMode, AccessOptions, now_secs},
+    peers::bearer,
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
+use tonic_prost::ProstCodec;
+use tonic_types::StatusExt;
+
+use crate::{
+    ask,
+    desk::{config, ok, run},
+};
+
+/// The service, its nats-server and the issuer that it trusts.
+struct Site {
+    channel: Channel,
+    client: OrderServiceClient<Channel>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<anyhow::Result<()>>,
+    _nats: NatsServer,
+    _directory: TempDir,
+}
+
+fn issuer() -> Issuer {
+    Issuer::new([7; 32])
+}
+
+impl Site {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let nats = NatsServer::start(ServerOptions {
+            store_dir: directory.path().join("nats"),
+            ..ServerOptions::default()
+        })
+        .expect("nats-server");
+        let jwks_file = directory.path().join("jwks.json");
+        std::fs::write(&jwks_file, issuer().jwks()).expect("written");
+        let mut config = config(&directory, &nats, |_| ());
+        config.access = AccessOptions {
+            mode: AccessMode::Tokens,
+            issuer: "issuer".to_owned(),
+            jwks_file,
+            ..AccessOptions::default()
+        };
+        let stop = CancellationToken::new();
+        let (channel, _, task) = run(config, stop.clone()).await;
+        Self {
+            client: OrderServiceClient::new(channel.clone()),
+            channel,
+            stop,
+            task,
+            _nats: nats,
+            _directory: directory,
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.expect("no panic").expect("a clean end");
+    }
+
+    /// Calls any method with an empty request.
+    async fn call(&self, path: &str, token: Option<&str>) -> Result<(), Status> {
+        let mut client = Grpc::new(self.channel.clone());
+        client.ready().await.expect("a connection");
+        let mut request = Request::new(());
+        if let Some(token) = token {
+            let value = bearer(token).expect("a token");
+            request.metadata_mut().insert("authorization", value);
+        }
+        let path = path.parse().expect("a path");
+        let codec = ProstCodec::<(), ()>::default();
+        let answer = client.server_streaming(request, path, codec).await?;
+        let mut parts = answer.into_inner();
+        while parts.message().await?.is_some() {}
+        Ok(())
+    }
+}
+
+fn token(role: Role, subject: &str) -> String {
+    issuer().issue(&TokenOrder {
+        issuer: "issuer",
+        audience: "baogong",
+        subject,
+        token_id: "01J0000000000000000000000A",
+        now_secs: now_secs(),
+        ttl_secs: 3_600,
+        grant: Grant {
+            roles: vec![role.name().to_owned()],
+            areas: vec!["*".to_owned()],
+            household: (role == Role::Resident).then(|| subject.to_owned()),
+            carrier: (role == Role::Carrier).then(|| subject.to_owned()),
+            id: None,
+        },
+    })
+}
+
+fn by<T>(role: Role, subject: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let value = bearer(&token(role, subject)).expect("a token");
+    request.metadata_mut().insert("authorization", value);
+    request
+}
+
+fn reason(status: &Status) -> String {
+    let info = status.get_details_error_info();
+    info.map(|info| info.reason).unwrap_or_default()
+}
+
+/// As the layer's own test, but through a real server with its real services.
+#[tokio::test]
+async fn a_running_service_lets_in_whom_the_table_names() {
+    let site = Site::start().await;
+    let hosted = [
+        "order.v1.OrderService",
+        "admin.v1.AdminService",
+        "log.v1.LogService",
+    ];
+    let rules = Rules::of_the_suite().expect("rules");
+    let mut called = 0;
+    for (path, rule) in rules.all() {
+        if !hosted
+            .iter()
+            .any(|name| path.starts_with(&format!("/baogong.{name}/")))
+        {
+            continue;
+        }
+        let nobody = site.call(path, None).await.expect_err("no token");
+        assert_eq!(nobody.code(), Code::Unauthenticated, "{path}");
+        assert_eq!(reason(&nobody), "TOKEN_MISSING", "{path}");
+        for role in Role::ALL.into_iter().filter(|role| *role != Role::System) {
+            let answer = site.call(path, Some(&token(role, "someone"))).await;
+            let told = answer.as_ref().err().map(reason).unwrap_or_default();
+            if rule.roles.contains(&role) {
+                // An empty request is rarely a good one; but the role was.
+                let through = told != "ROLE_NOT_ALLOWED" && !told.starts_with("TOKEN");
+                assert!(through, "{path} by {role}: {answer:?}");
+            } else {
+                assert_eq!(told, "ROLE_NOT_ALLOWED", "{path} by {role}");
+            }
+            called += 1;
+        }
+    }
+    assert!(called > 150, "methods of three services, eight roles each");
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_resident_sees_and_cancels_orders_of_his_household_alone() {
+    let mut site = Site::start().await;
+    let activated = by(Role::Dispatcher, "office", ask::activate());
+    ok(site.client.activate_contingency(activated).await);
+    let mut orders = Vec::new();
+    for household in ["H1", "H2"] {
+        let register = by(Role::Cadre, "li", ask::register(household));
+        ok(site.client.register_household(register).await);
+        let place = ask::place(&format!("place-{household}"), household);
+        let placed = site.client.place_order(by(Role::Cadre, "li", place)).await;
+        orders.push(ok(placed).order_id);
+    }
+    let get = |order_id: &String| GetOrderRequest {
+        area: ask::AREA.to_owned(),
+        order_id: order_id.clone(),
+        min_position: 0,
+    };
+    let own = by(Role::Resident, "H1", get(&orders[0]));
+    assert_eq!(
+        ok(site.client.get_order(own).await)
+            .order
+            .expect("an order")
+            .household_id,
+        "H1"
+    );
+    let other = by(Role::Resident, "H1", get(&orders[1]));
+    let other = site.client.get_order(other).await.expect_err("another's");
+    let unknown = by(
+        Role::Resident,
+        "H1",
+        get(&"01J0000000000000000000000A".to_owned()),
+    );
+    let unknown = site.client.get_order(unknown).await.expect_err("nobody's");
+    // What is another's looks like what is not there.
+    assert_eq!(
+        (other.code(), reason(&other)),
+        (unknown.code(), reason(&unknown))
+    );
+    assert_eq!(other.code(), Code::NotFound);
+    let cancel = |id: &str, order_id: &String| by(Role::Resident, "H1", ask::cancel(id, order_id));
+    let refused = site.client.cancel_order(cancel("c-2", &orders[1])).await;
+    assert_eq!(refused.expect_err("another's").code(), Code::NotFound);
+    ok(site.client.cancel_order(cancel("c-1", &orders[0])).await);
+    site.stop().await;
+}
+
+/// Whatever the metadata claims, the record names whom the token names.
+#[tokio::test]
+async fn the_record_names_the_tokens_subject() {
+    let mut site = Site::start().await;
+    let mut lie = by(Role::Dispatcher, "office", ask::activate());
+    lie.metadata_mut()
+        .insert("baogong-actor", "mayor".parse().expect("a value"));
+    let refused = site
+        .client
+        .activate_contingency(lie)
+        .await
+        .expect_err("refused");
+    assert_eq!(reason(&refused), "ACTOR_NOT_YOU");
+    let honest = by(Role::Dispatcher, "office", ask::activate());
+    ok(site.client.activate_contingency(honest).await);
+    let read = by(Role::Auditor, "auditor", ReadRequest::default());
+    let mut parts = ok(LogServiceClient::new(site.channel.clone()).read(read).await);
+    let part = parts.message().await.expect("read").expect("records");
+    let record = Record::decode(&*part.records[0]).expect("a record");
+    let actor = record.actor.expect("an actor");
+    assert_eq!(actor.role(), proto::log::v1::Role::Dispatcher);
+    assert_eq!(actor.id, "office");
+    site.stop().await;
+}
