@@ -13,6 +13,7 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use decider::{Position, Revision, StreamId};
@@ -73,6 +74,9 @@ impl Default for IndexOptions {
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Beside the store: something could not be read, so it is made anew.
 const DAMAGED: &str = "damaged";
+/// Beside the store, from [`StreamIndex::close`] to the next addition: all that
+/// its journal has is in tables.
+const FLUSHED: &str = "flushed";
 
 /// The index of one partition's log.
 pub struct StreamIndex {
@@ -83,6 +87,8 @@ pub struct StreamIndex {
     requests: Keyspace,
     meta: Keyspace,
     mark: watch::Sender<Mark>,
+    /// Whether there is a file [`FLUSHED`].
+    flushed: AtomicBool,
 }
 
 impl std::fmt::Debug for StreamIndex {
@@ -144,6 +150,10 @@ impl StreamIndex {
         if path.join(DAMAGED).exists() {
             return Ok(None);
         }
+        let flushed = path.join(FLUSHED).exists();
+        if flushed {
+            empty_journal(path).map_err(IndexError::io("emptying the journal of", path))?;
+        }
         let failed = |doing| IndexError::store(doing, path);
         let database = Database::builder(path)
             .cache_size(options.cache_bytes)
@@ -171,6 +181,7 @@ impl StreamIndex {
             requests: keyspace("requests")?,
             meta,
             mark: watch::Sender::new(mark),
+            flushed: AtomicBool::new(flushed),
             database,
         }))
     }
@@ -252,6 +263,11 @@ impl StreamIndex {
     /// The mark does not move on.
     pub fn apply(&self, records: &[Indexed], mark: Mark) -> Result<(), IndexError> {
         assert!(mark.position > self.position(), "the index only moves on");
+        if self.flushed.load(Ordering::Relaxed) {
+            let failed = IndexError::io("writing", &self.path);
+            remove_durably(&self.path, FLUSHED).map_err(failed)?;
+            self.flushed.store(false, Ordering::Relaxed);
+        }
         let mut heads: HashMap<&StreamId, Revision> = HashMap::new();
         let mut requests = HashMap::new();
         let mut batch = self.database.batch();
@@ -314,6 +330,25 @@ impl StreamIndex {
         Ok(())
     }
 
+    /// As [`Self::flush`], and lets the next opening know of it: it reads
+    /// nothing then. Whoever adds something afterwards takes that back.
+    ///
+    /// # Errors
+    /// The disk cannot be written.
+    pub fn close(&self) -> Result<(), IndexError> {
+        if self.flushed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.flush()?;
+        self.sync()?;
+        let failed = |e| IndexError::io("writing", &self.path)(e);
+        let file = fs::File::create(self.path.join(FLUSHED)).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        sync_folder(&self.path).map_err(failed)?;
+        self.flushed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn get(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<fjall::Slice>, IndexError> {
         keyspace.get(key).map_err(|error| self.unreadable(error))
     }
@@ -341,6 +376,36 @@ impl StreamIndex {
             );
         }
     }
+}
+
+/// fjall reads its journal to the end when it is opened, one call of the system
+/// for each entry, and skips what is in tables. The files stay, empty: from
+/// their being there it knows that it was open before.
+fn empty_journal(path: &Path) -> io::Result<()> {
+    // Whoever has the store open may be adding to it: then opening is refused.
+    let lock = fs::File::open(path.join("lock"))?;
+    if lock.try_lock().is_err() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "jnl") {
+            fs::File::options().write(true).open(&file)?.set_len(0)?;
+        }
+    }
+    Ok(())
+}
+
+/// So that it does not come back with a power cut.
+fn remove_durably(path: &Path, name: &str) -> io::Result<()> {
+    match fs::remove_file(path.join(name)) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => sync_folder(path),
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
 }
 
 fn is_locked(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

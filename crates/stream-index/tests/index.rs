@@ -222,3 +222,66 @@ proptest! {
         }
     }
 }
+
+/// Bytes of the store's journal.
+fn journal(path: &Path) -> u64 {
+    let files = fs::read_dir(path).expect("a folder").flatten();
+    let files = files.filter(|file| file.path().extension().is_some_and(|e| e == "jnl"));
+    files
+        .map(|file| file.metadata().expect("a file").len())
+        .sum()
+}
+
+#[test]
+fn one_that_was_closed_is_opened_without_its_journal_and_goes_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    let index = filled(path);
+    index.close().expect("written");
+    drop(index);
+    assert!(journal(path) > 0 && path.join("flushed").exists());
+    for round in 0..3_u64 {
+        // Opened and left as it is, too.
+        drop(open(path));
+        let index = open(path);
+        assert_eq!(index.position(), Position(3 + round));
+        assert_eq!(
+            index.revision(&stream("a")).expect("read"),
+            Revision(2 + round)
+        );
+        let next = record(4 + round, "a", 3 + round, Some(9));
+        index.apply(&[next], mark(4 + round)).expect("written");
+        assert!(!path.join("flushed").exists(), "its journal counts again");
+        // What is newer counts, also where the older is in a table.
+        assert_eq!(
+            index.revision(&stream("a")).expect("read"),
+            Revision(3 + round)
+        );
+        if round == 1 {
+            // As a killed process leaves it: only the journal has it.
+            drop(index);
+        } else {
+            index.close().expect("written");
+        }
+    }
+    let index = open(path);
+    let positions = index.positions(&stream("a"), Revision::ZERO, 10);
+    let expected = [1, 3, 4, 5, 6].map(Position);
+    assert_eq!(positions.expect("read"), expected);
+    assert_eq!(
+        index.answered(&[9; 16]).expect("read").map(|a| a.first),
+        Some(Position(4))
+    );
+}
+
+#[test]
+fn one_in_use_keeps_its_journal() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    let index = filled(path);
+    index.close().expect("written");
+    let bytes = journal(path);
+    let error = StreamIndex::open(path, IndexOptions::default(), |_| true).expect_err("in use");
+    assert!(matches!(error, IndexError::Store { .. }), "{error}");
+    assert_eq!(journal(path), bytes);
+}

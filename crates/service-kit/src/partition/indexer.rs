@@ -24,8 +24,6 @@ const LONG_RECORDS: u64 = 100_000;
 /// Added since the index was flushed: more are flushed, so that an opening has
 /// few to read from its journal, also after a crash.
 const UNFLUSHED_RECORDS_MAX: usize = 200_000;
-/// Fewer are not worth a table of their own where the index is closed.
-const UNFLUSHED_RECORDS_LEFT: usize = 20_000;
 
 /// Why the index did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -137,8 +135,7 @@ impl Indexer {
     /// See [`IndexerError`].
     pub fn close(&mut self) -> Result<(), IndexerError> {
         self.bring_up()?;
-        self.flush_beyond(UNFLUSHED_RECORDS_LEFT)?;
-        Ok(self.index.sync()?)
+        Ok(self.index.close()?)
     }
 
     fn flush_beyond(&mut self, records: usize) -> Result<(), IndexError> {

@@ -93,7 +93,7 @@ pub(crate) struct Listed {
     pub(crate) group_buy_id: Option<GroupBuyId>,
 }
 
-/// In which nothing may ever happen to an order again, and mostly does not.
+/// In which an order is left alone, as a rule: changing it means unpacking it.
 const fn rests(state: OrderState) -> bool {
     matches!(
         state,
