@@ -121,6 +121,10 @@ impl Scope {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use prost::Message;
+    use proto::order::v1::RegisterHouseholdRequest;
+
     use super::*;
 
     fn path(numbers: &[u32]) -> FieldPath {
@@ -175,6 +179,31 @@ mod tests {
                 Err(Refusal::Unreadable),
                 "{wrong:?}"
             );
+        }
+    }
+
+    /// Pieces of wire format, right and wrong, in any order.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let small = prop_oneof![
+            any::<Vec<u8>>(),
+            "[0-9]{0,9}".prop_map(|text| field(2, text.as_bytes())),
+            "[a-z]{0,9}".prop_map(|text| field(4, &field(1, text.as_bytes()))),
+            "[a-z]{0,9}".prop_map(|text| field(4, &field(2, text.as_bytes()))),
+            (0_u8..16, any::<u8>()).prop_map(|(number, value)| vec![number << 3, value]),
+            (0_u8..16).prop_map(|number| vec![number << 3 | 3, number << 3 | 4]),
+        ];
+        proptest::collection::vec(small, 0..6).prop_map(|all| all.concat())
+    }
+
+    proptest! {
+        /// Else a caller could show the guard one area and the handler another.
+        #[test]
+        fn the_guard_sees_what_the_handler_sees(bytes in pieces()) {
+            if let Ok(request) = RegisterHouseholdRequest::decode(&*bytes) {
+                prop_assert_eq!(path(&[2]).value(&bytes), Ok(request.area));
+                let community = request.door.map(|door| door.community);
+                prop_assert_eq!(path(&[4, 1]).value(&bytes), Ok(community.unwrap_or_default()));
+            }
         }
     }
 }

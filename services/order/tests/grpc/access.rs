@@ -5,6 +5,7 @@ use bus::server::{NatsServer, ServerOptions};
 use decider::Role;
 use prost::Message;
 use proto::{
+    admin::v1::{GetStatusRequest, admin_service_client::AdminServiceClient},
     log::v1::{ReadRequest, Record, log_service_client::LogServiceClient},
     order::v1::{GetOrderRequest, order_service_client::OrderServiceClient},
 };
@@ -14,7 +15,11 @@ use service_kit::{
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    transport::{Certificate, Channel, ClientTlsConfig},
+};
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt;
 
@@ -227,4 +232,46 @@ async fn the_record_names_the_tokens_subject() {
     assert_eq!(actor.role(), proto::log::v1::Role::Dispatcher);
     assert_eq!(actor.id, "office");
     site.stop().await;
+}
+
+/// The listener of a service, with certificate and token.
+#[tokio::test]
+async fn with_a_certificate_a_service_speaks_tls_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let nats = NatsServer::start(ServerOptions {
+        store_dir: directory.path().join("nats"),
+        ..ServerOptions::default()
+    })
+    .expect("nats-server");
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
+    let at = |name: &str| directory.path().join(name);
+    let pem = certified.cert.pem();
+    std::fs::write(at("tls.crt"), &pem).expect("written");
+    let key = certified.signing_key.serialize_pem();
+    service_kit::durable_file::create_secret(&at("tls.key"), key.as_bytes()).expect("written");
+    let mut config = config(&directory, &nats, |_| ());
+    config.tls.cert = at("tls.crt");
+    config.tls.key = at("tls.key");
+    let stop = CancellationToken::new();
+    let (ready, is_ready) = tokio::sync::oneshot::channel();
+    let task = tokio::spawn(order::run(config, Some(ready), stop.clone()));
+    let port = is_ready.await.expect("it started").grpc.port();
+    let ask = async |scheme: &str| {
+        let url = format!("{scheme}://localhost:{port}");
+        let mut endpoint = Channel::from_shared(url).expect("an address");
+        if scheme == "https" {
+            let authority = Certificate::from_pem(&pem);
+            let tls = ClientTlsConfig::new().ca_certificate(authority);
+            endpoint = endpoint.tls_config(tls).expect("a certificate");
+        }
+        let channel = endpoint.connect().await.map_err(|_| ())?;
+        let status = AdminServiceClient::new(channel)
+            .get_status(GetStatusRequest {})
+            .await;
+        status.map(|_| ()).map_err(|_| ())
+    };
+    assert_eq!(ask("http").await, Err(()));
+    assert_eq!(ask("https").await, Ok(()));
+    stop.cancel();
+    task.await.expect("no panic").expect("a clean end");
 }
