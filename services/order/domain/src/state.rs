@@ -149,8 +149,11 @@ impl State {
             E::OrderReady(event) => self.order_changed(record, &event.order_id),
             E::OrderOutForDelivery(event) => self.order_changed(record, &event.order_id),
             E::OrderDelivered(event) => {
-                self.order_changed(record, &event.order_id);
-                fulfilment::check_delivery(&mut self.orders, &event.order_id);
+                let order = self.changed_order(record, &event.order_id);
+                if let Some(detail) = fulfilment::delivery_breach(order) {
+                    let invariant = Invariant::DeliveredOnceAndConfirmed;
+                    self.orders.breach(invariant, &event.order_id, detail);
+                }
             }
             E::OrderCollected(event) => self.order_changed(record, &event.order_id),
             E::OrderFailed(event) => self.order_changed(record, &event.order_id),
@@ -172,16 +175,23 @@ impl State {
     }
 
     fn order_changed(&mut self, record: &Recorded<OrderEvent>, order_id: &str) {
+        let _ = self.changed_order(record, order_id);
+    }
+
+    /// The order as it is then.
+    fn changed_order(&mut self, record: &Recorded<OrderEvent>, order_id: &str) -> Option<&Order> {
         let changed = self.orders.change(record, order_id, |order, names| {
             fulfilment::apply(order, names, record);
         });
-        if let Some((order, OrderState::Placed)) = changed
+        let (order, was) = changed?;
+        if was == OrderState::Placed
             && order.state != OrderState::Placed
             && let Some(group_buy_id) = &order.group_buy_id
         {
             self.group_buys
                 .left(group_buy_id.as_str(), &order.order_id, &order.household_id);
         }
+        Some(order)
     }
 
     pub(crate) fn violations(&self) -> Vec<Violation> {
