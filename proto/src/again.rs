@@ -8,7 +8,7 @@ use prost::Message;
 
 use crate::{
     InventoryEvent, LogisticsEvent, NotificationEvent, OrderEvent,
-    order::v1::{OrderPlaced, OrderReleased},
+    order::v1::{OrderDelivered, OrderPlaced, OrderReleased},
     types::v1::{Door, Line},
     wire::{Fields, Span},
 };
@@ -32,6 +32,14 @@ impl Again for OrderEvent {
         match self {
             Self::OrderPlaced(event) => placed(event, data),
             Self::OrderReleased(event) => released(event, data),
+            Self::OrderConfirmed(event) => texts(data, [&mut event.order_id]),
+            Self::OrderReady(event) => texts(data, [&mut event.order_id]),
+            Self::OrderOutForDelivery(event) => texts(
+                data,
+                [&mut event.order_id, &mut event.run_id, &mut event.member_id],
+            ),
+            Self::OrderDelivered(event) => delivered(event, data),
+            Self::OrderCollected(event) => texts(data, [&mut event.order_id, &mut event.evidence]),
             _ => None,
         }
     }
@@ -63,6 +71,33 @@ fn released(event: &mut OrderReleased, data: &[u8]) -> Option<()> {
     reader.lines(4, &mut event.lines)?;
     reader.text(5, &mut event.cadre_id)?;
     reader.fields.end().then_some(())
+}
+
+/// An event of texts alone, in the order of their numbers from 1.
+fn texts<const N: usize>(data: &[u8], texts: [&mut String; N]) -> Option<()> {
+    let mut reader = Reader::of(data)?;
+    for (field, text) in (1..).zip(texts) {
+        reader.text(field, text)?;
+    }
+    reader.fields.end().then_some(())
+}
+
+fn delivered(event: &mut OrderDelivered, data: &[u8]) -> Option<()> {
+    let mut fields = Fields::of(data);
+    let id = std::str::from_utf8(fields.bytes(1)?).ok()?;
+    id.clone_into(&mut event.order_id);
+    event.delivered_time = match fields.next() {
+        None => None,
+        Some(_) => {
+            let mut time = fields.message(2)?;
+            let (seconds, nanos) = (time.number(1)?.cast_signed(), time.number(2)?);
+            let nanos = nanos.try_into().ok()?;
+            time.end()
+                .then_some(prost_types::Timestamp { seconds, nanos })?
+                .into()
+        }
+    };
+    fields.end().then_some(())
 }
 
 /// Reads an event that is one text from end to end, as short texts and small
@@ -133,8 +168,10 @@ impl<'a> Reader<'a> {
 mod tests {
     use decider::{DecodeError, EventSet};
     use proptest::prelude::*;
+    use prost_types::Timestamp;
 
     use super::*;
+    use crate::order::v1::{OrderCollected, OrderConfirmed, OrderOutForDelivery, OrderReady};
 
     fn door() -> impl Strategy<Value = Option<Door>> {
         let part = || "[A-Z0-9]{0,3}|\\PC{0,4}";
@@ -165,21 +202,32 @@ mod tests {
         fn event()(
             (door, lines, channel) in (door(), lines(), prop_oneof![0..5i32, any::<i32>()]),
             (id, household, other) in ("[0-9A-Z]{0,26}", "\\PC{0,9}", "\\PC{0,140}"),
-            placed in any::<bool>(),
+            time in proptest::option::of((any::<i64>(), any::<i32>())),
+            kind in 0..7u8,
         ) -> OrderEvent {
-            if placed {
-                OrderPlaced {
-                    order_id: id,
+            let order_id = id;
+            match kind {
+                0 => OrderPlaced {
+                    order_id,
                     household_id: household,
                     door,
                     lines,
                     channel,
                     group_buy_id: String::new(),
                     placed_by: other,
-                }.into()
-            } else {
-                OrderReleased { order_id: id, household_id: household, door, lines, cadre_id: other }
-                    .into()
+                }.into(),
+                1 => {
+                    let (household_id, cadre_id) = (household, other);
+                    OrderReleased { order_id, household_id, door, lines, cadre_id }.into()
+                }
+                2 => OrderConfirmed { order_id }.into(),
+                3 => OrderReady { order_id }.into(),
+                4 => OrderOutForDelivery { order_id, run_id: household, member_id: other }.into(),
+                5 => {
+                    let time = time.map(|(seconds, nanos)| Timestamp { seconds, nanos });
+                    OrderDelivered { order_id, delivered_time: time }.into()
+                }
+                _ => OrderCollected { order_id, evidence: other }.into(),
             }
         }
     }
@@ -191,6 +239,9 @@ mod tests {
     }
 
     proptest! {
+        // Of seven types, often two of one.
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+
         /// Whatever was in the memory before, and whatever the bytes are.
         #[test]
         fn decoding_again_is_decoding(

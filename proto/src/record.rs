@@ -160,7 +160,7 @@ fn refill_envelope<E>(record: &mut Recorded<E>, view: &View<'_>) -> Result<(), R
     let stream = record.stream.become_parsed(view.stream);
     stream.map_err(|_| invalid("stream"))?;
     record.revision = Revision(view.revision);
-    if record.area.as_str() != view.area {
+    if record.area != *view.area {
         record.area = Area::new(view.area).map_err(|_| invalid("area"))?;
     }
     record.occurred = view.occurred;

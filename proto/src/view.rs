@@ -65,8 +65,16 @@ impl<'a> View<'a> {
         let (event_id, stream) = (fields.span(2)?, fields.span(3)?);
         let revision = fields.number(4)?;
         let type_name = fields.span(5)?;
-        let occurred = timestamp(fields.message_or_empty(6)?)?;
-        let recorded = timestamp(fields.message_or_empty(7)?)?;
+        let occurred_bytes = fields.message_or_empty(6)?;
+        let recorded_bytes = fields.message_or_empty(7)?;
+        // Both are the same moment, unless somebody told of something later.
+        let is_one = occurred_bytes.rest() == recorded_bytes.rest();
+        let occurred = timestamp(occurred_bytes)?;
+        let recorded = if is_one {
+            occurred
+        } else {
+            timestamp(recorded_bytes)?
+        };
         let (role, actor_id, on_behalf_of) = actor(fields.message(8)?)?;
         let (mut cause, cause_id) = cause(bytes, fields.message(9)?)?;
         let (correlation_id, traceparent) = (fields.span(10)?, fields.span(11)?);
@@ -82,11 +90,9 @@ impl<'a> View<'a> {
         if let CauseView::Request { request_id, .. } = &mut cause {
             *request_id = cause_id;
         }
-        let (category, entity) = stream.split_once('/')?;
         let valid = fields.end()
             && position > 0
-            && !category.is_empty()
-            && !entity.is_empty()
+            && decider::StreamId::is_valid(stream)
             && area.len() == 9
             && area.bytes().all(|digit| digit.is_ascii_digit());
         valid.then_some(Self {
@@ -148,9 +154,15 @@ fn cause<'a>(bytes: &'a [u8], mut which: Fields<'a>) -> Option<(CauseView<'a>, S
     (which.end() && fields.end()).then_some((view, id))
 }
 
+/// As [`Service::parse`], without a comparison with each.
 fn service(name: &[u8]) -> Option<Service> {
-    let mut all = Service::ALL.into_iter();
-    all.find(|service| service.name().as_bytes() == name)
+    let service = match name.first()? {
+        b'o' => Service::Order,
+        b'i' => Service::Inventory,
+        b'l' => Service::Logistics,
+        _ => Service::Notification,
+    };
+    (service.name().as_bytes() == name).then_some(service)
 }
 
 /// An absent one is 1970, as protobuf has it.

@@ -21,10 +21,12 @@ const VARINT: u8 = 0;
 const LENGTH_DELIMITED: u8 = 2;
 
 impl<'a> Fields<'a> {
+    #[inline]
     pub(crate) const fn of(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
+    #[inline]
     pub(crate) const fn end(&self) -> bool {
         self.at == self.bytes.len()
     }
@@ -34,12 +36,20 @@ impl<'a> Fields<'a> {
         self.at..self.at
     }
 
+    /// The bytes that were not read yet.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
     /// The number of the field that comes next; none at the end.
+    #[inline]
     pub(crate) fn next(&self) -> Option<u8> {
         self.bytes.get(self.at).map(|key| key >> 3)
     }
 
     /// Takes the key of a field, if it comes next.
+    #[inline]
     fn key(&mut self, field: u8, wire_type: u8) -> bool {
         let is_next = self.bytes.get(self.at) == Some(&(field << 3 | wire_type));
         self.at += usize::from(is_next);
@@ -47,6 +57,7 @@ impl<'a> Fields<'a> {
     }
 
     /// 0 where it is absent.
+    #[inline]
     pub(crate) fn number(&mut self, field: u8) -> Option<u64> {
         if self.key(field, VARINT) {
             self.varint()
@@ -55,11 +66,13 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn small(&mut self, field: u8) -> Option<u32> {
         self.number(field)?.try_into().ok()
     }
 
     /// Empty, and here, where it is absent.
+    #[inline]
     pub(crate) fn span(&mut self, field: u8) -> Option<Span> {
         if !self.key(field, LENGTH_DELIMITED) {
             return Some(self.nothing());
@@ -71,6 +84,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Empty where it is absent.
+    #[inline]
     pub(crate) fn bytes(&mut self, field: u8) -> Option<&'a [u8]> {
         let span = self.span(field)?;
         self.bytes.get(span)
@@ -78,11 +92,13 @@ impl<'a> Fields<'a> {
 
     /// The message that a field holds; its spans are those of the whole. None
     /// where it is absent.
+    #[inline]
     pub(crate) fn message(&mut self, field: u8) -> Option<Self> {
         let key = field << 3 | LENGTH_DELIMITED;
         (self.bytes.get(self.at) == Some(&key)).then(|| self.message_or_empty(field))?
     }
 
+    #[inline]
     pub(crate) fn message_or_empty(&mut self, field: u8) -> Option<Self> {
         let Span { start, end } = self.span(field)?;
         Some(Self {
@@ -103,17 +119,16 @@ impl<'a> Fields<'a> {
     }
 
     fn long_varint(&mut self) -> Option<u64> {
-        let rest = self.bytes.get(self.at..)?;
         let mut value = 0;
-        for (n, byte) in rest.iter().take(10).enumerate() {
-            // The tenth byte has room for one bit.
-            if n == 9 && *byte > 1 {
-                return None;
-            }
-            value |= u64::from(byte & 0x7f) << (7 * n);
-            if *byte < 0x80 {
-                self.at += n + 1;
-                return Some(value);
+        let mut at = self.at;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.bytes.get(at)?;
+            at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                self.at = at;
+                // The tenth byte has room for one bit.
+                return (shift < 63 || byte < 2).then_some(value);
             }
         }
         None
@@ -124,14 +139,16 @@ impl<'a> Fields<'a> {
 /// well, and one look over all of it is far quicker than one at each.
 pub(crate) fn texts<const N: usize>(bytes: &[u8], spans: [Span; N]) -> Option<[&str; N]> {
     let (start, end) = (spans.first()?.start, spans.last()?.end);
-    let together = std::str::from_utf8(bytes.get(start..end)?).ok();
     let mut texts = [""; N];
-    for (text, span) in texts.iter_mut().zip(spans) {
-        *text = match together {
+    if let Ok(together) = std::str::from_utf8(bytes.get(start..end)?) {
+        for (text, span) in texts.iter_mut().zip(spans) {
             // Where a span begins or ends within a character, it is no text.
-            Some(together) => together.get(span.start - start..span.end - start)?,
-            None => std::str::from_utf8(&bytes[span]).ok()?,
-        };
+            *text = together.get(span.start - start..span.end - start)?;
+        }
+    } else {
+        for (text, span) in texts.iter_mut().zip(spans) {
+            *text = std::str::from_utf8(&bytes[span]).ok()?;
+        }
     }
     Some(texts)
 }

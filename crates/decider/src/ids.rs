@@ -107,6 +107,12 @@ impl Area {
     }
 }
 
+impl PartialEq<str> for Area {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == *other.as_bytes()
+    }
+}
+
 impl Default for Area {
     /// The area of nothing in particular, for the runtime's own records.
     fn default() -> Self {
@@ -150,15 +156,20 @@ impl StreamId {
         Self(format!("{category}/{id}"))
     }
 
+    /// Whether the text has a category and an id.
+    #[must_use]
+    pub fn is_valid(text: &str) -> bool {
+        // Short and near its beginning: a search made for long texts is slower.
+        let slash = text.bytes().position(|byte| byte == b'/');
+        slash.is_some_and(|at| at > 0 && at + 1 < text.len())
+    }
+
     /// # Errors
     /// There is no category or no id.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        match text.split_once('/') {
-            Some((category, id)) if !category.is_empty() && !id.is_empty() => {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(InvalidId::Stream(text.to_owned())),
-        }
+        let mut stream = Self(String::new());
+        stream.become_parsed(text)?;
+        Ok(stream)
     }
 
     /// Becomes another stream, in the memory that it has.
@@ -166,13 +177,11 @@ impl StreamId {
     /// # Errors
     /// As [`Self::parse`]; it stays what it was then.
     pub fn become_parsed(&mut self, text: &str) -> Result<(), InvalidId> {
-        match text.split_once('/') {
-            Some((category, id)) if !category.is_empty() && !id.is_empty() => {
-                text.clone_into(&mut self.0);
-                Ok(())
-            }
-            _ => Err(InvalidId::Stream(text.to_owned())),
+        if !Self::is_valid(text) {
+            return Err(InvalidId::Stream(text.to_owned()));
         }
+        text.clone_into(&mut self.0);
+        Ok(())
     }
 
     #[must_use]

@@ -8,10 +8,7 @@
 //! are checked, up to the crown, of which one is asked for.
 
 use quick_cache::unsync::Cache;
-use tlog_tiles::{
-    Error as HashingError, HASH_SIZE, Hash, HashReader, stored_hash_index,
-    stored_hashes_for_record_hash,
-};
+use tlog_tiles::{HASH_SIZE, Hash, node_hash};
 
 use crate::tiles::{TILE_HEIGHT, TILE_WIDTH};
 
@@ -24,20 +21,12 @@ const CROWN_FROM: u8 = 4;
 /// Hashes of a tile below one of those.
 const GROUP: usize = 1 << CROWN_FROM;
 
-/// All nodes over the hashes of a tile, or over part of them, in the stored
-/// order of `tlog_tiles`.
+/// All complete nodes over the hashes of a tile, or over part of them: those of
+/// each height after those of the height below.
 #[derive(Debug, Default)]
-pub(crate) struct Nodes(Box<[Hash]>);
-
-/// For [`stored_hashes_for_record_hash`].
-struct Known(Vec<Hash>);
-
-impl HashReader for Known {
-    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, HashingError> {
-        let find = |at: &u64| self.0.get(usize::try_from(*at).ok()?).copied();
-        let found: Option<_> = indexes.iter().map(find).collect();
-        found.ok_or(HashingError::IndexesNotInTree)
-    }
+pub(crate) struct Nodes {
+    hashes: usize,
+    nodes: Vec<Hash>,
 }
 
 impl Nodes {
@@ -47,19 +36,26 @@ impl Nodes {
     }
 
     fn over(hashes: impl ExactSizeIterator<Item = Hash>) -> Self {
-        let mut nodes = Known(Vec::with_capacity(2 * hashes.len()));
-        for (n, hash) in (0..).zip(hashes) {
-            let hashes = stored_hashes_for_record_hash(n, hash, &nodes)
-                .expect("earlier nodes of the tile are there");
-            nodes.0.extend(hashes);
+        let mut nodes = Vec::with_capacity(2 * hashes.len());
+        nodes.extend(hashes);
+        let hashes = nodes.len();
+        let (mut start, mut width) = (0, hashes);
+        while width > 1 {
+            for left in (start..start + width - 1).step_by(2) {
+                nodes.push(node_hash(nodes[left], nodes[left + 1]));
+            }
+            start += width;
+            width /= 2;
         }
-        Self(nodes.0.into())
+        Self { hashes, nodes }
     }
 
     /// The node of this height (0 to 8) above the hashes.
     pub fn at(&self, height: u8, n: u64) -> Option<Hash> {
-        let at = usize::try_from(stored_hash_index(height, n)).ok()?;
-        self.0.get(at).copied()
+        let below = (0..height).map(|height| self.hashes >> height);
+        let n = usize::try_from(n).ok()?;
+        let is_there = n < self.hashes >> height;
+        is_there.then(|| self.nodes[below.sum::<usize>() + n])
     }
 
     /// Of a whole tile.

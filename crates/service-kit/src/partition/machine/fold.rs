@@ -67,14 +67,26 @@ impl<D: Domain> Machine<D> {
         let mut views = Vec::new();
         let mut rest = entries;
         while let Some((first, behind)) = rest.split_first() {
-            if self.units.open().is_empty() && view_unit(rest, &mut views) {
-                for view in &views {
-                    self.fold_view(view)?;
+            let view = match self.units.open() {
+                [] => View::of(&first.bytes),
+                _ => None,
+            };
+            match view {
+                // Most commands make one record.
+                Some(view) if view.unit_remaining == 0 => {
+                    self.fold_view(&view)?;
+                    rest = behind;
                 }
-                rest = &rest[views.len()..];
-            } else {
-                self.replay(&first.bytes)?;
-                rest = behind;
+                Some(view) if view_unit(view, behind, &mut views) => {
+                    for view in &views {
+                        self.fold_view(view)?;
+                    }
+                    rest = &rest[views.len()..];
+                }
+                _ => {
+                    self.replay(&first.bytes)?;
+                    rest = behind;
+                }
             }
         }
         Ok(())
@@ -268,26 +280,27 @@ impl<D: Domain> Machine<D> {
     }
 }
 
-/// Views the records of one command; false where the first are not the whole of
-/// one, or anything about them is unusual.
-fn view_unit<'a>(entries: &'a [Entry], views: &mut Vec<View<'a>>) -> bool {
+/// Views the records of the command that begins with `first`; false where not
+/// all of them follow, or anything about them is unusual.
+fn view_unit<'a>(first: View<'a>, behind: &'a [Entry], views: &mut Vec<View<'a>>) -> bool {
     views.clear();
-    for entry in entries {
+    let mut last = first;
+    for entry in behind {
+        views.push(last);
         let Some(view) = View::of(&entry.bytes) else {
             return false;
         };
-        let follows = |last: &View<'_>| {
-            last.unit_remaining == view.unit_remaining.saturating_add(1) && last.cause == view.cause
-        };
+        let follows = last.unit_remaining == view.unit_remaining.saturating_add(1)
+            && last.cause == view.cause;
         // A runtime's record may say that those before it are void.
-        let is_runtime = view.type_name.starts_with(RUNTIME_PREFIX);
-        if !views.last().is_none_or(|last| follows(last) && !is_runtime) {
+        if !follows || view.type_name.starts_with(RUNTIME_PREFIX) {
             return false;
         }
-        views.push(view);
         if view.unit_remaining == 0 {
+            views.push(view);
             return true;
         }
+        last = view;
     }
     false
 }
