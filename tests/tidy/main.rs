@@ -6,6 +6,7 @@ mod alerts;
 mod compose;
 mod configs;
 mod dependencies;
+mod guides;
 mod kubernetes;
 mod layout;
 mod licences;

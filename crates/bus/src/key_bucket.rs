@@ -10,7 +10,9 @@ use std::collections::HashMap;
 
 use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{DeleteMessageErrorKind, LastRawMessageErrorKind};
+use async_nats::jetstream::stream::{
+    DeleteMessageErrorKind, LastRawMessageErrorKind, RawMessageErrorKind,
+};
 use async_nats::jetstream::{ErrorCode, context::KeyValueErrorKind};
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -245,7 +247,17 @@ impl KeyBucket {
         match self.store.stream.delete_message(revision).await {
             Ok(_) => Ok(()),
             Err(e) if is_gone(&e.kind()) => Ok(()),
+            // Also what the later of two at once is told.
+            Err(e) if has_failed(&e.kind()) && !self.is_there(revision).await? => Ok(()),
             Err(e) => Err(self.unavailable("destroying", e)),
+        }
+    }
+
+    async fn is_there(&self, revision: u64) -> Result<bool, BusError> {
+        match self.store.stream.get_raw_message(revision).await {
+            Ok(_) => Ok(true),
+            Err(e) if e.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
+            Err(e) => Err(self.unavailable("reading", e)),
         }
     }
 
@@ -262,6 +274,11 @@ fn is_gone(kind: &DeleteMessageErrorKind) -> bool {
     matches!(kind, DeleteMessageErrorKind::JetStream(answer)
         if answer.error_code() == ErrorCode::NO_MESSAGE_FOUND
             || answer.error_code() == ErrorCode::SEQUENCE_NOT_FOUND)
+}
+
+fn has_failed(kind: &DeleteMessageErrorKind) -> bool {
+    matches!(kind, DeleteMessageErrorKind::JetStream(answer)
+        if answer.error_code() == ErrorCode::STREAM_MESSAGE_DELETE_FAILED)
 }
 
 fn check_key(key: &str) -> Result<(), BusError> {

@@ -106,6 +106,27 @@ async fn purging_again_or_what_never_was_changes_nothing() {
     assert_eq!(keys.get("h1").await.unwrap().as_deref(), Some(&b"new"[..]));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_purge_the_same_key_at_once_all_succeed() {
+    let site = Site::start();
+    let mut hands = Vec::new();
+    for _ in 0..4 {
+        let bus = site.bus().await;
+        hands.push(soon("bucket", bus.key_bucket("keys")).await.unwrap());
+    }
+    for n in 0..20 {
+        let key = format!("h{n}");
+        let value = Bytes::from_static(SECRET);
+        hands[0].create(&key, value).await.unwrap();
+        let purges = hands.iter().map(|keys| keys.purge(&key));
+        for purged in futures::future::join_all(purges).await {
+            purged.unwrap();
+        }
+        assert_eq!(hands[0].get(&key).await.unwrap(), None);
+    }
+    assert!(!on_disk(site.dir.path(), SECRET));
+}
+
 #[tokio::test]
 async fn a_replaced_value_is_gone_from_the_disk_too() {
     let mut site = Site::start();
