@@ -317,6 +317,8 @@ async fn lists_come_in_pages_and_by_state() {
         let draft = ask!(DraftShipmentRequest { load: load() });
         ids.push(ok(site.freight.draft_shipment(draft).await).shipment_id);
     }
+    // Made in the same millisecond of the test's clock, in no certain order.
+    ids.sort();
     let decline = ask!(AcceptTenderRequest {
         carrier_id: "acme",
         shipment_id: ids[1].clone(),
