@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tonic::{Code, Request, Status};
 
 use crate::{
-    fields::{Fields, shown},
+    fields::Fields,
     page::Page,
     partition::{
         AsOf, Committed, Partition,
@@ -131,21 +131,7 @@ impl<D: Domain> Partitions<D> {
     pub fn command<M: CommandRequest>(&self, request: Request<M>) -> Result<(Call<D>, M), Status> {
         let (metadata, extensions, message) = request.into_parts();
         let mut fields = Fields::new();
-        let id = message.request_id();
-        let valid = (1..=64).contains(&id.len())
-            && id
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
-        if !valid {
-            fields.wrong(
-                "request_id",
-                format!(
-                    "is `{}`; 1 to 64 characters of A-Z a-z 0-9 _ . : - are needed, a UUID is a \
-                     good one",
-                    shown(id)
-                ),
-            );
-        }
+        let id = fields.callers_id("request_id", message.request_id());
         let actor = match extensions.get::<Caller>() {
             Some(caller) => checked_actor(caller),
             None => actor(&metadata, &mut fields),
@@ -153,14 +139,14 @@ impl<D: Domain> Partitions<D> {
         fields.finish(D::SERVICE)?;
         let (area, partition) = self.route(message.area())?;
         let meta = RequestMeta {
-            request_id: id.to_owned(),
+            request_id: id.clone(),
             digest: self.digest.of(&message),
             area,
             actor,
             if_revision: message.if_revision().map(Revision),
             correlation_id: text(&metadata, "baogong-correlation-id")
                 .filter(|c| decider::is_code(c))
-                .unwrap_or(id)
+                .unwrap_or(&id)
                 .to_owned(),
             traceparent: telemetry::traceparent(&tracing::Span::current()),
         };

@@ -4,7 +4,16 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::Path,
+    time::SystemTime,
 };
+
+/// What tells that a file was changed: the time of it and its length.
+pub(crate) type Mark = (Option<SystemTime>, u64);
+
+/// Of a file that is not there, nothing and 0.
+pub(crate) fn mark(path: &Path) -> Mark {
+    fs::metadata(path).map_or((None, 0), |data| (data.modified().ok(), data.len()))
+}
 
 /// Puts a file in place of an older one, if any: written under another name,
 /// synced, renamed, and the folder synced. Whoever writes the same file twice

@@ -77,6 +77,26 @@ impl Fields {
     }
 
     /// An id, or nothing.
+    /// An id of the caller's own making: 1 to 64 characters of
+    /// `A-Z a-z 0-9 _ . : -`.
+    pub fn callers_id(&mut self, field: &str, value: &str) -> String {
+        let valid = (1..=64).contains(&value.len())
+            && value
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
+        if !valid {
+            self.wrong(
+                field,
+                format!(
+                    "is `{}`; 1 to 64 characters of A-Z a-z 0-9 _ . : - are needed, a UUID is a \
+                     good one",
+                    shown(value)
+                ),
+            );
+        }
+        value.to_owned()
+    }
+
     pub fn optional_code(&mut self, field: &str, value: &str) -> Option<String> {
         (!value.is_empty()).then(|| self.code(field, value))
     }

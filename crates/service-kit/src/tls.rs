@@ -8,7 +8,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use parking_lot::RwLock;
@@ -21,7 +21,11 @@ use rustls::{
 use serde::{Deserialize, Serialize};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-use crate::{config::ConfigError, notary::keys::too_wide};
+use crate::{
+    config::ConfigError,
+    durable_file::{Mark, mark},
+    notary::keys::too_wide,
+};
 
 pub use listen::incoming;
 
@@ -202,11 +206,9 @@ impl Tls {
     }
 
     /// Kubernetes replaces a folder behind a link, which changes all three.
-    fn marks(&self) -> [(Option<SystemTime>, u64); 3] {
+    fn marks(&self) -> [Mark; 3] {
         let options = &self.options;
-        [&options.cert, &options.key, &options.client_ca].map(|path| {
-            fs::metadata(path).map_or((None, 0), |data| (data.modified().ok(), data.len()))
-        })
+        [&options.cert, &options.key, &options.client_ca].map(|path| mark(path))
     }
 }
 

@@ -5,12 +5,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use access::{JwksError, KeySet, RevocationError, Revocations};
 use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
+
+use crate::durable_file::{Mark, mark};
 
 const FETCH_MAX: Duration = Duration::from_secs(5);
 /// As much as a key set may have, and a little more, so that one that is too
@@ -170,9 +172,6 @@ async fn fetch(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, SourceErr
     Ok(bytes)
 }
 
-/// What tells that a file was changed.
-type Mark = (Option<SystemTime>, u64);
-
 /// The list of revoked tokens, from its file.
 pub(super) struct RevocationFile {
     path: PathBuf,
@@ -224,10 +223,6 @@ impl RevocationFile {
             Err(error) => tracing::error!("the revocations stay as they were: {error}"),
         }
     }
-}
-
-fn mark(path: &Path) -> Mark {
-    fs::metadata(path).map_or((None, 0), |data| (data.modified().ok(), data.len()))
 }
 
 fn read(path: &Path) -> Result<Revocations, SourceError> {

@@ -52,16 +52,25 @@ impl TenderWatch {
             LogisticsEvent::TenderWithdrawn(e) if own(&e.carrier_id) => {
                 Some(end(&e.shipment_id, e.round, e.reason()))
             }
-            LogisticsEvent::PassIssued(e) if own(&e.carrier_id) => self.pass(partition, &e.pass_id),
-            LogisticsEvent::PassRefused(e) if own(&e.carrier_id) => {
-                self.pass(partition, &e.pass_id)
-            }
-            LogisticsEvent::PassRevoked(e) if own(&e.carrier_id) => {
-                self.pass(partition, &e.pass_id)
-            }
-            LogisticsEvent::PassExpired(e) if own(&e.carrier_id) => {
-                self.pass(partition, &e.pass_id)
-            }
+            LogisticsEvent::PassIssued(pb::PassIssued {
+                carrier_id,
+                pass_id,
+                ..
+            })
+            | LogisticsEvent::PassRefused(pb::PassRefused {
+                carrier_id,
+                pass_id,
+                ..
+            })
+            | LogisticsEvent::PassRevoked(pb::PassRevoked {
+                carrier_id,
+                pass_id,
+                ..
+            })
+            | LogisticsEvent::PassExpired(pb::PassExpired {
+                carrier_id,
+                pass_id,
+            }) if own(carrier_id) => self.pass(partition, pass_id),
             _ => None,
         }
     }

@@ -1,11 +1,7 @@
 //! The same for what partner firms and dispatchers ask about the trunk leg.
 
-use decider::Timestamp;
 use logistics_domain::{self as domain, Grams, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load};
-use proto::{
-    logistics::v1::{self as pb, carrier_report::What},
-    time::from_proto,
-};
+use proto::logistics::v1::{self as pb, carrier_report::What};
 use service_kit::fields::Fields;
 use tonic::Status;
 
@@ -298,7 +294,7 @@ pub fn close_shipment(request: &pb::CloseShipmentRequest) -> Parsed {
 /// One report of the firm; its faults are those of the report alone.
 pub fn report(carrier_id: &str, report: &pb::CarrierReport) -> Parsed {
     let mut fields = Fields::new();
-    let report_id = report_id(&mut fields, &report.report_id);
+    let report_id = fields.callers_id("report_id", &report.report_id);
     let shipment_id = fields.code("shipment_id", &report.shipment_id);
     let occurred = fields.time("occurred_time", report.occurred_time.as_ref());
     let carrier_id = carrier_id.to_owned();
@@ -346,19 +342,6 @@ pub fn report(carrier_id: &str, report: &pb::CarrierReport) -> Parsed {
             Err(fields.finish(SERVICE).expect_err("a violation was added"))
         }
     }
-}
-
-fn report_id(fields: &mut Fields, id: &str) -> String {
-    let valid = (1..=64).contains(&id.len())
-        && id
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
-    fields.check(
-        valid,
-        "report_id",
-        "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -",
-    );
-    id.to_owned()
 }
 
 pub fn carrier_id(id: &str) -> Result<String, Status> {
@@ -414,13 +397,9 @@ fn load(fields: &mut Fields, load: Option<&pb::Load>) -> Load {
     let pickups = load.pickups.iter().enumerate();
     let pickups = pickups.map(|(n, p)| pickup(fields, &format!("load.pickups[{n}]"), p));
     let pickups = pickups.collect();
-    let mut time = |field: &str, time: Option<&prost_types::Timestamp>| -> Timestamp {
-        fields.check(time.is_some(), field, "is needed");
-        time.map(from_proto).unwrap_or_default()
-    };
     let due = (
-        time("load.due_from_time", load.due_from_time.as_ref()),
-        time("load.due_to_time", load.due_to_time.as_ref()),
+        fields.time("load.due_from_time", load.due_from_time.as_ref()),
+        fields.time("load.due_to_time", load.due_to_time.as_ref()),
     );
     Load {
         pickups,

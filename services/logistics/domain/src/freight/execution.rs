@@ -161,9 +161,7 @@ pub(crate) fn report(
     let lines = check_content(shipment, command)?;
     if shipment.departed.is_none() && command.milestone != Milestone::Lost {
         let Some(resources) = &shipment.resources else {
-            return Err(shipment
-                .must(false, "name vehicle, driver and pass first")
-                .unwrap_err());
+            return Err(shipment.is("name vehicle, driver and pass first"));
         };
         check_pass(freight, shipment, resources, command.occurred)?;
     }

@@ -125,8 +125,8 @@ impl Shipment {
     pub fn to_message(&self) -> pb::Shipment {
         let tender = self.tender.as_ref();
         let open = tender.filter(|_| self.state == pb::ShipmentState::Tendered);
-        let resources = self.resources.as_ref();
-        let handover = self.handover.as_ref();
+        let resources = self.resources.clone().unwrap_or_default();
+        let handover = self.handover.clone().unwrap_or_default();
         let pickups = self.load.pickups.iter().filter_map(|pickup| {
             let progress = self.pickups.get(&pickup.stop_id)?;
             Some(pb::PickupProgress {
@@ -153,16 +153,16 @@ impl Shipment {
             carrier_id: self.carrier().unwrap_or_default().to_owned(),
             round: tender.map_or(0, |tender| tender.round),
             answer_by_time: open.map(|tender| to_proto(tender.answer_by)),
-            vehicle_id: resources.map_or_else(String::new, |r| r.vehicle_id.clone()),
-            driver_id: resources.map_or_else(String::new, |r| r.driver_id.clone()),
-            pass_id: resources.map_or_else(String::new, |r| r.pass_id.clone()),
+            vehicle_id: resources.vehicle_id,
+            driver_id: resources.driver_id,
+            pass_id: resources.pass_id,
             pickups: pickups.collect(),
             departed_time: self.departed.map(to_proto),
             arrived_time: self.arrived.map(to_proto),
             eta_time: self.eta.map(to_proto),
-            declared: handover.map_or_else(Vec::new, |h| h.declared.clone()),
-            receipts: handover.map_or_else(Vec::new, |h| h.receipts.clone()),
-            receiver_id: handover.map_or_else(String::new, |h| h.receiver_id.clone()),
+            declared: handover.declared,
+            receipts: handover.receipts,
+            receiver_id: handover.receiver_id,
             incidents: incidents.collect(),
             returns_shipment_id: self.returns.clone(),
             continues_shipment_id: self.continues.clone(),

@@ -36,7 +36,7 @@ pub struct Tender {
     pub accepted: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
     pub vehicle_id: String,
     pub driver_id: String,
@@ -140,7 +140,8 @@ impl Shipment {
         progress.flat_map(|pickup| pickup.lines.clone()).collect()
     }
 
-    fn is(&self, needed: &'static str) -> Rejection {
+    /// That its state is not what is needed.
+    pub(crate) fn is(&self, needed: &'static str) -> Rejection {
         Rejection::ShipmentIs {
             shipment_id: self.shipment_id.clone(),
             state: self.state,

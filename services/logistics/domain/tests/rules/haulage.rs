@@ -2,7 +2,7 @@
 //! driver, a pass and capacity each; loads from two farms to the checkpoint.
 #![allow(dead_code)]
 
-use decider::{Timestamp, spec::START};
+use decider::{Rejected, Timestamp, spec::START};
 use logistics_domain::*;
 use proto::{
     LogisticsEvent,
@@ -12,7 +12,7 @@ use proto::{
     },
 };
 
-use crate::world::{CP, Spec, hours};
+use crate::world::{CP, Spec, area, hours};
 
 pub const ZONES: [&str; 2] = ["valley", "town"];
 
@@ -287,4 +287,14 @@ pub fn incident(id: &str, carrier_id: Option<&str>) -> OpenIncident {
         kind: IncidentKind::CheckpointClosed,
         note: "north gate".into(),
     }
+}
+
+/// As it is now.
+pub fn shipment<'a>(spec: &'a Spec, id: &str) -> &'a Shipment {
+    spec.state.shipment(&area(), id).expect("a shipment")
+}
+
+/// The reason of it.
+pub fn refused(spec: &mut Spec, command: impl Into<Command>) -> &'static str {
+    spec.run(command.into()).expect_err("refused").reason()
 }

@@ -1,7 +1,7 @@
 //! From acceptance to the hand-over: reports in any order, incidents, failed
 //! pickups, custody, proofs and returns (S13, S16).
 
-use decider::{Domain, Rejected};
+use decider::Domain;
 use logistics_domain::*;
 use proto::{
     LogisticsEvent,
@@ -10,16 +10,8 @@ use proto::{
 
 use crate::{
     haulage::*,
-    world::{Spec, area, hours},
+    world::{area, hours},
 };
-
-fn shipment<'a>(spec: &'a Spec, id: &str) -> &'a Shipment {
-    spec.state.shipment(&area(), id).expect("a shipment")
-}
-
-fn refused(spec: &mut Spec, command: impl Into<Command>) -> &'static str {
-    spec.run(command.into()).expect_err("refused").reason()
-}
 
 fn fit(events: &[LogisticsEvent]) -> ReportFit {
     match &events[0] {

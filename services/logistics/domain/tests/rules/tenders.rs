@@ -12,14 +12,6 @@ use crate::{
     world::{Spec, area, hours},
 };
 
-fn shipment<'a>(spec: &'a Spec, id: &str) -> &'a Shipment {
-    spec.state.shipment(&area(), id).expect("a shipment")
-}
-
-fn refused(spec: &mut Spec, command: impl Into<Command>) -> &'static str {
-    spec.run(command.into()).expect_err("refused").reason()
-}
-
 #[test]
 fn a_firm_is_registered_once() {
     let mut spec = haulage();
