@@ -127,6 +127,7 @@ requests! {
             OpenIncidentRequest
             CloseIncidentRequest
             ReportEventsRequest
+            StreamReportsRequest
             RegisterCarrierRequest
             SuspendCarrierRequest
             ResumeCarrierRequest

@@ -21,7 +21,7 @@ pub use claims::Grant;
 pub use issuer::{Issuer, IssuerError, TokenOrder};
 pub use jwks::{JwksError, KeySet};
 pub use refusal::Refusal;
-pub use revocation::{Revocation, RevocationError, Revocations};
+pub use revocation::{Older, Revocation, RevocationError, Revocations};
 pub use rules::{Rule, RuleError, Rules};
 pub use scope::{FieldPath, Scope};
 pub use token::{Presented, TOKEN_BYTES_MAX, Trust, claimed_id};

@@ -112,7 +112,7 @@ impl<'a> Presented<'a> {
         claims.check_audience(&trust.audience)?;
         claims.check_times(now_secs, trust.leeway_secs)?;
         let caller = claims.caller()?;
-        if revocations.covers(&caller) {
+        if revocations.covers(&caller, now_secs) {
             return Err(Refusal::Revoked);
         }
         Ok(caller)

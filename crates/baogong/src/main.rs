@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use audit::{AuditCommand, Verdict};
 use baogong::{
     keys::{self, KeysCommand},
+    partner::{self, PartnerCommand},
     scenario::{self, ScenarioCommand},
     token::{self, TokenCommand},
     up::{self, UpArgs},
@@ -38,6 +39,9 @@ enum Command {
     /// Make, read and revoke the tokens with which the suite is called.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Bring partner firms in, give them tokens, and see how they do.
+    #[command(subcommand)]
+    Partner(PartnerCommand),
     /// Cosign the checkpoints of others' logs, as a partner firm or a
     /// regulator does.
     Witness(WitnessArgs),
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         | Command::Audit(_)
         | Command::Keys(_)
         | Command::Token(_)
+        | Command::Partner(_)
         | Command::Witness(_) => TelemetryOptions {
             log_filter: "warn".to_owned(),
             ..TelemetryOptions::default()
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
             Command::Keys(command) => keys::run(command).await.map(|()| true),
             Command::Audit(command) => Ok(audit::run(command).await? == Verdict::Holds),
             Command::Token(command) => token::run(command),
+            Command::Partner(command) => partner::run(command).await.map(|()| true),
             Command::Witness(arguments) => witness::run(arguments).await.map(|()| true),
         }
     });

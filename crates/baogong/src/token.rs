@@ -9,7 +9,7 @@ use std::{
 };
 
 use access::{
-    Areas, Caller, Grant, KeySet, Presented, Refusal, Revocation, Revocations, Rules, Trust,
+    Areas, Caller, Grant, KeySet, Older, Presented, Refusal, Revocation, Revocations, Rules, Trust,
 };
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
@@ -129,6 +129,9 @@ struct Revoked {
     /// All tokens of a subject that were issued until now.
     #[arg(long, value_name = "SUB", group = "what")]
     subject: Option<String>,
+    /// All tokens of a firm that were issued until now.
+    #[arg(long, value_name = "CODE", group = "what")]
+    carrier: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -188,7 +191,9 @@ impl IssuerArgs {
     }
 }
 
-fn of_suite(path: &Path) -> anyhow::Result<AccessFile> {
+/// # Errors
+/// There is no suite, or it asks for no tokens.
+pub fn of_suite(path: &Path) -> anyhow::Result<AccessFile> {
     SuiteFile::read(path)?
         .access
         .context("this suite asks for no tokens; start it without --open, or name the files")
@@ -205,10 +210,7 @@ fn issue(arguments: &IssueArgs) -> anyhow::Result<()> {
         has(RoleName::Resident) == arguments.household.is_some(),
         "--role resident and --household belong together"
     );
-    ensure!(
-        (Duration::from_secs(1)..=TTL_MAX).contains(&arguments.ttl),
-        "--ttl must be from 1s to 90days"
-    );
+    check_ttl(arguments.ttl)?;
     let areas = if arguments.all_areas {
         vec!["*".to_owned()]
     } else {
@@ -237,15 +239,32 @@ fn issue(arguments: &IssueArgs) -> anyhow::Result<()> {
     };
     let issuer = secret::issuer(&access.key_file, false)?;
     let token = access.issue(&issuer, subject, grant, arguments.ttl.as_secs());
-    match &arguments.out {
-        None => println!("{token}"),
-        Some(path) => durable_file::replace_secret(path, format!("{token}\n").as_bytes())
-            .with_context(|| format!("{} cannot be written", path.display()))?,
-    }
+    hand_out(&token, arguments.out.as_deref())?;
     if !arguments.all_areas && arguments.areas.is_empty() {
         eprintln!(
             "This token names no area, so most calls are refused; --area or --all-areas gives some."
         );
+    }
+    Ok(())
+}
+
+/// # Errors
+/// A token may not count for so long.
+pub fn check_ttl(ttl: Duration) -> anyhow::Result<()> {
+    let range = Duration::from_secs(1)..=TTL_MAX;
+    ensure!(range.contains(&ttl), "--ttl must be from 1s to 90days");
+    Ok(())
+}
+
+/// Prints a token, or writes it to a file that only its owner may read.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn hand_out(token: &str, file: Option<&Path>) -> anyhow::Result<()> {
+    match file {
+        None => println!("{token}"),
+        Some(path) => durable_file::replace_secret(path, format!("{token}\n").as_bytes())
+            .with_context(|| format!("{} cannot be written", path.display()))?,
     }
     Ok(())
 }
@@ -333,34 +352,45 @@ fn revoke(arguments: &RevokeArgs) -> anyhow::Result<()> {
         None => of_suite(&arguments.suite)?.revocations_file,
     };
     let what = &arguments.what;
-    let revocation = match (&what.token, &what.id, &what.subject) {
-        (Some(token), _, _) => Revocation::Token(id_of(&given(token)?)?),
-        (_, Some(id), _) => Revocation::Token(id.clone()),
-        (_, _, Some(subject)) => Revocation::Subject {
-            subject: subject.clone(),
-            // Those of this second too: tokens count in whole seconds.
-            before_secs: now_secs() + 1,
-        },
-        _ => bail!("name a token, --id or --subject"),
+    // Those of this second too: tokens count in whole seconds.
+    let older = Older {
+        before_secs: now_secs() + 1,
+        from_secs: 0,
     };
-    let why = arguments.reason.replace(['\n', '\r'], " ");
+    let revocation = match (&what.token, &what.id, &what.subject, &what.carrier) {
+        (Some(token), ..) => Revocation::Token(id_of(&given(token)?)?),
+        (_, Some(id), ..) => Revocation::Token(id.clone()),
+        (_, _, Some(subject), _) => Revocation::Subject(subject.clone(), older),
+        (.., Some(carrier)) => Revocation::Carrier(carrier.clone(), older),
+        _ => bail!("name a token, --id, --subject or --carrier"),
+    };
+    let line = add_revocation(&path, &revocation, &arguments.reason)?;
+    println!("{}: {line}", path.display());
+    println!("Services that read this list refuse it within a second.");
+    Ok(())
+}
+
+/// Adds a line to a list of revocations, and gives it.
+///
+/// # Errors
+/// It is nothing that can be revoked, or the list cannot be read or written.
+pub fn add_revocation(path: &Path, what: &Revocation, why: &str) -> anyhow::Result<String> {
+    let why = why.replace(['\n', '\r'], " ");
     let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now());
-    let line = format!("{revocation} # {at} {}\n", why.trim());
+    let line = format!("{what} # {at} {}\n", why.trim());
     Revocations::parse(&line).context("that is nothing that can be revoked")?;
-    let text = read(&path)?;
+    let text = read(path)?;
     // A line that no service could read would stop them all from starting.
     Revocations::parse(&text).with_context(|| path.display().to_string())?;
     let mut file = fs::OpenOptions::new()
         .append(true)
-        .open(&path)
+        .open(path)
         .with_context(|| format!("{} cannot be written", path.display()))?;
     let whole = text.is_empty() || text.ends_with('\n');
     let separator = if whole { "" } else { "\n" };
     file.write_all(format!("{separator}{line}").as_bytes())?;
     file.sync_all()?;
-    println!("{}: {}", path.display(), line.trim_end());
-    println!("Services that read this list refuse it within a second.");
-    Ok(())
+    Ok(line.trim_end().to_owned())
 }
 
 /// The id of a token of any issuer, which is not checked: revoking takes away

@@ -3,6 +3,7 @@
 mod followup;
 mod freight;
 mod partner;
+mod report;
 mod watch;
 
 use decider::Service as ServiceName;
@@ -24,6 +25,7 @@ use crate::{parse, query};
 
 const SERVICE: ServiceName = ServiceName::Logistics;
 
+#[derive(Clone)]
 pub struct Service {
     pub partitions: Partitions<Logistics>,
     /// Ends the streams that clients watch.

@@ -36,3 +36,27 @@ fn a_token_without_a_time_is_revoked_with_its_subject() {
     let token = issuer().sign(&claims);
     assert_eq!(check_with(&token, &revocations, NOW), Err(Refusal::Revoked));
 }
+
+/// The firm changes over in an hour; what was issued meanwhile goes on.
+#[test]
+fn a_firms_tokens_are_revoked_from_a_moment_on() {
+    let mut grant = crate::support::grant(&["carrier"], &["310115"]);
+    grant.carrier = Some("acme".to_owned());
+    let token = |now_secs| {
+        let order = access::TokenOrder {
+            now_secs,
+            grant: grant.clone(),
+            ..order()
+        };
+        issuer().issue(&order)
+    };
+    let text = format!("carrier acme {} {}", NOW + 1, NOW + 600);
+    let revocations = Revocations::parse(&text).expect("a line");
+    let old = token(NOW);
+    assert!(check_with(&old, &revocations, NOW + 599).is_ok());
+    let refused = check_with(&old, &revocations, NOW + 600);
+    assert_eq!(refused, Err(Refusal::Revoked));
+    assert!(check_with(&token(NOW + 1), &revocations, NOW + 600).is_ok());
+    let others = Revocations::parse(&format!("carrier other {}", NOW + 1)).expect("a line");
+    assert!(check_with(&old, &others, NOW + 600).is_ok());
+}

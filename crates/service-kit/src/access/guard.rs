@@ -163,7 +163,7 @@ impl Guard {
                 ago_secs: now.saturating_sub(caller.expires_secs),
             });
         }
-        if tokens.revocations.current().covers(caller) {
+        if tokens.revocations.current().covers(caller, now) {
             return Err(Refusal::Revoked);
         }
         Ok(())

@@ -4,69 +4,16 @@ use decider::Position;
 use logistics_domain::{Pass, Shipment};
 use proto::{
     LogisticsEvent,
-    logistics::v1::{self as pb, ReportOutcome, partner_service_server::PartnerService},
+    logistics::v1::{self as pb, partner_service_server::PartnerService},
 };
 use service_kit::{
-    call::Call,
     follow::{self, Parts},
     status::not_found,
 };
-use tonic::{Request, Response, Status};
-use tonic_types::StatusExt;
+use tonic::{Request, Response, Streaming};
 
-use super::{Answer, SERVICE, Service, watch::TenderWatch};
+use super::{Answer, SERVICE, Service, report, watch::TenderWatch};
 use crate::parse::freight as parse;
-
-/// A report's fate, at what position it was known.
-type Told = (pb::ReportAnswer, u64);
-
-impl Service {
-    async fn report(
-        &self,
-        call: Call<logistics_domain::Logistics>,
-        area: &str,
-        carrier_id: &str,
-        report: &pb::CarrierReport,
-    ) -> Told {
-        let run = async {
-            let committed = call.run(parse::report(carrier_id, report)?).await?;
-            let position = committed.position.0;
-            let query = pb::GetShipmentRequest {
-                area: area.to_owned(),
-                min_position: position,
-                ..Default::default()
-            };
-            let look = self.partitions.query(&query, |machine, area, _| {
-                let shipment = machine.state().shipment(area, &report.shipment_id);
-                shipment.map(|shipment| shipment.state).unwrap_or_default()
-            });
-            let (state, _) = look.await?;
-            Ok::<_, Status>((committed.records.is_empty(), state, position))
-        };
-        let mut answer = pb::ReportAnswer {
-            report_id: report.report_id.clone(),
-            ..Default::default()
-        };
-        match run.await {
-            Ok((known, state, position)) => {
-                answer.set_state(state);
-                answer.set_outcome(if known {
-                    ReportOutcome::Duplicate
-                } else {
-                    ReportOutcome::Recorded
-                });
-                (answer, position)
-            }
-            Err(status) => {
-                let info = status.get_details_error_info();
-                answer.reason = info.map_or_else(String::new, |info| info.reason);
-                status.message().clone_into(&mut answer.message);
-                answer.set_outcome(ReportOutcome::Refused);
-                (answer, 0)
-            }
-        }
-    }
-}
 
 #[tonic::async_trait]
 impl PartnerService for Service {
@@ -230,23 +177,16 @@ impl PartnerService for Service {
         &self,
         request: Request<pb::ReportEventsRequest>,
     ) -> Answer<pb::ReportEventsResponse> {
-        let (call, message) = self.partitions.command(request)?;
-        let carrier_id = parse::reporter(&message)?;
-        // All are handed in at once, in their order, and become durable
-        // together; each has its own fate.
-        let reports = message.reports.iter().enumerate().map(|(n, report)| {
-            let call = call.part(n, report);
-            self.report(call, &message.area, &carrier_id, report)
-        });
-        let told = futures::future::join_all(reports).await;
-        Ok(Response::new(pb::ReportEventsResponse {
-            position: told
-                .iter()
-                .map(|(_, position)| *position)
-                .max()
-                .unwrap_or(0),
-            answers: told.into_iter().map(|(answer, _)| answer).collect(),
-        }))
+        Ok(Response::new(self.take_reports(request).await?))
+    }
+
+    type StreamReportsStream = Parts<pb::StreamReportsResponse>;
+
+    async fn stream_reports(
+        &self,
+        request: Request<Streaming<pb::StreamReportsRequest>>,
+    ) -> Answer<Self::StreamReportsStream> {
+        Ok(Response::new(report::answers(self.clone(), request)))
     }
 
     async fn get_shipment(

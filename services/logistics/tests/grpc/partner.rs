@@ -62,7 +62,7 @@ fn load() -> Load {
 }
 
 /// With vehicle, driver, capacity and an issued pass; the pass's id.
-async fn join(site: &mut Site, firm: &str) -> String {
+pub async fn join(site: &mut Site, firm: &str) -> String {
     let (partner, freight) = (&mut site.partner, &mut site.freight);
     let register = ask!(RegisterCarrierRequest {
         carrier_id: firm,
@@ -105,7 +105,7 @@ async fn join(site: &mut Site, firm: &str) -> String {
     pass_id
 }
 
-fn milestone(
+pub fn milestone(
     shipment_id: &str,
     report_id: &str,
     milestone: Milestone,
@@ -130,7 +130,7 @@ fn reports(reports: Vec<CarrierReport>) -> ReportEventsRequest {
     })
 }
 
-fn get(carrier_id: &str, shipment_id: &str) -> GetShipmentRequest {
+pub fn get(carrier_id: &str, shipment_id: &str) -> GetShipmentRequest {
     GetShipmentRequest {
         area: AREA.into(),
         carrier_id: carrier_id.into(),
@@ -140,7 +140,7 @@ fn get(carrier_id: &str, shipment_id: &str) -> GetShipmentRequest {
 }
 
 /// A shipment that `acme` has accepted and named its resources for.
-async fn ready(site: &mut Site) -> String {
+pub async fn ready(site: &mut Site) -> String {
     let pass_id = join(site, "acme").await;
     let draft = ask!(DraftShipmentRequest { load: load() });
     let drafted = ok(site.freight.draft_shipment(draft).await);

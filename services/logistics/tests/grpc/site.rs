@@ -127,6 +127,11 @@ impl Site {
         site
     }
 
+    /// Tells the service to stop; does not wait for it.
+    pub fn shut_down(&self) {
+        self.stop.cancel();
+    }
+
     /// With a run under way to these households; gives its id.
     pub async fn under_way(order_ids: &[&str]) -> (Self, String) {
         let mut site = Self::expecting(order_ids).await;
