@@ -13,6 +13,8 @@ use baogong::{
 };
 use clap::{Parser, Subcommand};
 use service_kit::telemetry::{self, TelemetryOptions};
+use tonic::Status;
+use tonic_types::StatusExt;
 
 /// Keeps a community supplied when its people cannot go out.
 #[derive(Debug, Parser)]
@@ -50,6 +52,10 @@ enum Command {
 /// Exit status: 0 all holds, 1 something does not, 2 it could not be done.
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Whoever reads the output may stop reading; a suite goes on nevertheless.
+    if !matches!(arguments.command, Command::Up(_)) {
+        sigpipe::reset();
+    }
     let options = match &arguments.command {
         Command::Up(up) => TelemetryOptions {
             log_filter: up.log.clone(),
@@ -96,6 +102,25 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("baogong: {error:#}");
+    // A service's refusal is told in its own words and with its reason.
+    let words: Vec<String> = error.chain().map(|cause| words(cause)).collect();
+    eprintln!("baogong: {}", words.join(": "));
     ExitCode::from(2)
+}
+
+fn words(cause: &(dyn std::error::Error + 'static)) -> String {
+    let Some(status) = cause.downcast_ref::<Status>() else {
+        return cause.to_string();
+    };
+    let reason = status.get_details_error_info().map(|info| info.reason);
+    let reason = reason.unwrap_or_else(|| format!("{:?}", status.code()));
+    let mut fields = String::new();
+    for field in status
+        .get_details_bad_request()
+        .into_iter()
+        .flat_map(|bad| bad.field_violations)
+    {
+        fields += &format!("; {}: {}", field.field, field.description);
+    }
+    format!("{} ({reason}){fields}", status.message())
 }

@@ -270,12 +270,7 @@ async fn add(arguments: &AddArgs) -> anyhow::Result<()> {
         )
         .with_context(|| format!("driver {driver_id}"))?;
     }
-    println!(
-        "{carrier} is registered in {}, with {} vehicles and {} drivers named here.",
-        firm.place.area,
-        arguments.vehicles.len(),
-        arguments.drivers.len()
-    );
+    println!("{carrier} is registered in {}.", firm.place.area);
     match &arguments.token_out {
         Some(path) => {
             let token = make(firm, arguments.ttl.time)?;

@@ -20,7 +20,7 @@ pub struct TenderWatch {
 }
 
 /// Only events of these types are decoded: a watcher reads the whole log.
-const TYPES: [&str; 7] = [
+const TYPES: [&str; 11] = [
     "ShipmentTendered",
     "TenderExpired",
     "TenderWithdrawn",
@@ -28,6 +28,10 @@ const TYPES: [&str; 7] = [
     "PassRefused",
     "PassRevoked",
     "PassExpired",
+    "IncidentOpened",
+    "IncidentClosed",
+    "CustodyTransferred",
+    "ShipmentClosed",
 ];
 
 impl TenderWatch {
@@ -71,6 +75,12 @@ impl TenderWatch {
                 carrier_id,
                 pass_id,
             }) if own(carrier_id) => self.pass(partition, pass_id),
+            LogisticsEvent::IncidentOpened(pb::IncidentOpened { shipment_id, .. })
+            | LogisticsEvent::IncidentClosed(pb::IncidentClosed { shipment_id, .. })
+            | LogisticsEvent::CustodyTransferred(pb::CustodyTransferred { shipment_id, .. })
+            | LogisticsEvent::ShipmentClosed(pb::ShipmentClosed { shipment_id }) => {
+                self.shipment(partition, shipment_id)
+            }
             _ => None,
         }
     }
@@ -97,6 +107,16 @@ impl TenderWatch {
             weight_grams: event.weight_grams,
             ..Default::default()
         })
+    }
+
+    /// The shipment as it is, if it is the firm's.
+    fn shipment(&self, partition: &Partition<Logistics>, shipment_id: &str) -> Option<Update> {
+        let shipment = partition.peek(|machine| {
+            let shipment = machine.state().shipment(&self.area, shipment_id)?;
+            let own = shipment.carrier() == Some(&self.carrier_id);
+            own.then(|| Shipment::to_message(shipment))
+        });
+        shipment.map(Update::Shipment)
     }
 
     fn pass(&self, partition: &Partition<Logistics>, pass_id: &str) -> Option<Update> {

@@ -350,7 +350,7 @@ async fn lists_come_in_pages_and_by_state() {
     );
 }
 
-async fn watch(site: &mut Site, carrier_id: &str, after_cursor: u64) -> Watch {
+pub async fn watch(site: &mut Site, carrier_id: &str, after_cursor: u64) -> Watch {
     let request = WatchTendersRequest {
         area: AREA.into(),
         carrier_id: carrier_id.into(),
@@ -360,7 +360,7 @@ async fn watch(site: &mut Site, carrier_id: &str, after_cursor: u64) -> Watch {
     Watch(ok(site.partner.watch_tenders(request).await))
 }
 
-struct Watch(Streaming<WatchTendersResponse>);
+pub struct Watch(Streaming<WatchTendersResponse>);
 
 impl Watch {
     async fn next(&mut self) -> WatchTendersResponse {
@@ -370,7 +370,7 @@ impl Watch {
     }
 
     /// The next that is no heartbeat, and its cursor.
-    async fn update(&mut self) -> (Update, u64) {
+    pub async fn update(&mut self) -> (Update, u64) {
         loop {
             let message = self.next().await;
             match message.update.expect("an update") {

@@ -1,13 +1,13 @@
 //! Reports over one long call.
 
-use proto::logistics::v1::*;
+use proto::logistics::v1::{watch_tenders_response::Update, *};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
 use crate::{
     ask::{AREA, fresh},
-    partner::{get, join, milestone, ready},
+    partner::{get, join, milestone, ready, watch},
     site::{Site, ok, refused},
 };
 
@@ -178,4 +178,75 @@ async fn a_service_that_stops_ends_the_call() {
     site.shut_down();
     let end = call.next().await.map(tonic::Response::new);
     assert_eq!(refused(end).0, Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_firm_is_told_what_others_do_with_its_loads() {
+    let mut site = Site::start().await;
+    let id = ready(&mut site).await;
+    let mut acme = watch(&mut site, "acme", 0).await;
+    let mut other = watch(&mut site, "other", 0).await;
+    let reports = ReportEventsRequest {
+        request_id: fresh(),
+        area: AREA.into(),
+        carrier_id: "acme".into(),
+        reports: vec![
+            milestone(&id, "r-1", Milestone::Departed, ""),
+            milestone(&id, "r-2", Milestone::Loaded, "farm"),
+            milestone(&id, "r-3", Milestone::ArrivedDestination, ""),
+        ],
+    };
+    ok(site.partner.report_events(reports).await);
+    let open = OpenIncidentRequest {
+        request_id: fresh(),
+        area: AREA.into(),
+        carrier_id: "acme".into(),
+        shipment_id: id.clone(),
+        kind: IncidentKind::CheckpointClosed.into(),
+        note: "until noon".into(),
+    };
+    let incident_id = ok(site.partner.open_incident(open).await).incident_id;
+    let close = CloseIncidentRequest {
+        request_id: fresh(),
+        area: AREA.into(),
+        carrier_id: "acme".into(),
+        shipment_id: id.clone(),
+        incident_id,
+        resolution: "it is open again".into(),
+    };
+    ok(site.partner.close_incident(close).await);
+    let declare = DeclareHandoverRequest {
+        request_id: fresh(),
+        area: AREA.into(),
+        carrier_id: "acme".into(),
+        shipment_id: id.clone(),
+        ..Default::default()
+    };
+    ok(site.partner.declare_handover(declare).await);
+    let transfer = TransferCustodyRequest {
+        request_id: fresh(),
+        area: AREA.into(),
+        shipment_id: id.clone(),
+        receiver_id: "keeper-1".into(),
+        ..Default::default()
+    };
+    ok(site.freight.transfer_custody(transfer).await);
+    let mut told = vec![];
+    while told.len() < 3 {
+        if let (Update::Shipment(shipment), _) = acme.update().await {
+            assert_eq!(shipment.shipment_id, id);
+            told.push(shipment);
+        }
+    }
+    // Each time as it is when it is told.
+    let last = told.pop().expect("three");
+    assert_eq!(last.state(), ShipmentState::CustodyTransferred);
+    assert_eq!(last.receiver_id, "keeper-1");
+
+    // Of all that, nothing for the other firm: its pass is what comes first.
+    let pass_id = join(&mut site, "other").await;
+    let (Update::Pass(pass), _) = other.update().await else {
+        panic!("no pass")
+    };
+    assert_eq!(pass.pass_id, pass_id);
 }
