@@ -6,6 +6,7 @@ use audit::{AuditCommand, Verdict};
 use baogong::{
     keys::{self, KeysCommand},
     partner::{self, PartnerCommand},
+    sandbox::{self, SandboxArgs},
     scenario::{self, ScenarioCommand},
     token::{self, TokenCommand},
     up::{self, UpArgs},
@@ -44,6 +45,8 @@ enum Command {
     /// Bring partner firms in, give them tokens, and see how they do.
     #[command(subcommand)]
     Partner(PartnerCommand),
+    /// Take a partner firm's client through a course with faults, and certify it.
+    Sandbox(SandboxArgs),
     /// Cosign the checkpoints of others' logs, as a partner firm or a
     /// regulator does.
     Witness(WitnessArgs),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         | Command::Keys(_)
         | Command::Token(_)
         | Command::Partner(_)
+        | Command::Sandbox(_)
         | Command::Witness(_) => TelemetryOptions {
             log_filter: "warn".to_owned(),
             ..TelemetryOptions::default()
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
             Command::Audit(command) => Ok(audit::run(command).await? == Verdict::Holds),
             Command::Token(command) => token::run(command),
             Command::Partner(command) => partner::run(command).await.map(|()| true),
+            Command::Sandbox(arguments) => sandbox::run(arguments).await,
             Command::Witness(arguments) => witness::run(arguments).await.map(|()| true),
         }
     });

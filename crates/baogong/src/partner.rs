@@ -158,11 +158,15 @@ pub struct ShowArgs {
     json: bool,
 }
 
-fn area(text: &str) -> Result<Area, String> {
+/// # Errors
+/// It is none.
+pub fn area(text: &str) -> Result<Area, String> {
     Area::new(text).map_err(|error| error.to_string())
 }
 
-fn code(text: &str) -> Result<String, String> {
+/// # Errors
+/// It is none.
+pub fn code(text: &str) -> Result<String, String> {
     let good = is_code(text).then(|| text.to_owned());
     good.ok_or_else(|| "1 to 64 characters of A-Z a-z 0-9 _ . - are needed".to_owned())
 }
