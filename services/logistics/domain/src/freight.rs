@@ -17,7 +17,10 @@ pub(crate) mod shipment;
 pub(crate) mod tender;
 mod timers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use decider::{Area, Timestamp};
 
@@ -36,9 +39,12 @@ pub(crate) use timers::{Deadline, due, next_due};
 /// All of the trunk leg in one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Freight {
-    pub carriers: BTreeMap<String, Carrier>,
+    /// A firm may serve several areas, each with a record of its own.
+    pub carriers: BTreeMap<Area, BTreeMap<String, Carrier>>,
     pub passes: BTreeMap<String, Pass>,
     pub shipments: BTreeMap<String, Shipment>,
+    /// The shipments that each firm is tendered or has accepted.
+    pub held: BTreeMap<(Area, String), BTreeSet<String>>,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
 }
@@ -46,9 +52,13 @@ pub(crate) struct Freight {
 impl Freight {
     pub fn carrier_in(&self, area: &Area, carrier_id: &str) -> Result<&Carrier, Rejection> {
         self.carriers
-            .get(carrier_id)
-            .filter(|carrier| carrier.area == *area)
+            .get(area)
+            .and_then(|carriers| carriers.get(carrier_id))
             .ok_or_else(|| Rejection::unknown(Subject::Carrier, carrier_id))
+    }
+
+    fn carrier_mut(&mut self, area: &Area, carrier_id: &str) -> Option<&mut Carrier> {
+        self.carriers.get_mut(area)?.get_mut(carrier_id)
     }
 
     /// A carrier that may be offered something and may ask for something.
@@ -77,6 +87,21 @@ impl Freight {
             .ok_or_else(|| Rejection::unknown(Subject::Shipment, shipment_id))
     }
 
+    /// The shipments that a firm is tendered or has accepted, by id.
+    pub fn shipments_of<'a>(
+        &'a self,
+        area: &Area,
+        carrier_id: &str,
+        after: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Shipment> {
+        let held = self.held.get(&(area.clone(), carrier_id.to_owned()));
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = held
+            .into_iter()
+            .flat_map(move |ids| ids.range::<str, _>((from, Bound::Unbounded)));
+        ids.filter_map(|id| self.shipments.get(id))
+    }
+
     /// The shipment, if this carrier has accepted it: another's shipment is
     /// unknown to it.
     pub fn shipment_of(
@@ -97,9 +122,13 @@ impl Freight {
     fn change(&mut self, shipment_id: &str, moment: &Moment<'_>, f: impl FnOnce(&mut Shipment)) {
         if let Some(shipment) = self.shipments.get_mut(shipment_id) {
             let before = shipment.deadline();
+            let holder = shipment.carrier().map(str::to_owned);
             f(shipment);
             shipment.revision = moment.revision;
             timers::replace(&mut self.deadlines, before, shipment.deadline());
+            if shipment.carrier() != holder.as_deref() {
+                hold(&mut self.held, shipment, holder);
+            }
         }
     }
 
@@ -110,5 +139,21 @@ impl Freight {
             pass.revision = moment.revision;
             timers::replace(&mut self.deadlines, before, pass.deadline());
         }
+    }
+}
+
+/// Notes who has a shipment now, and that its holder before has it no more.
+pub(crate) fn hold(
+    held: &mut BTreeMap<(Area, String), BTreeSet<String>>,
+    shipment: &Shipment,
+    before: Option<String>,
+) {
+    let key = |carrier: String| (shipment.area.clone(), carrier);
+    if let Some(all) = before.and_then(|before| held.get_mut(&key(before))) {
+        all.remove(&shipment.shipment_id);
+    }
+    if let Some(carrier) = shipment.carrier() {
+        let all = held.entry(key(carrier.to_owned())).or_default();
+        all.insert(shipment.shipment_id.clone());
     }
 }

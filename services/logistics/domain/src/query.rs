@@ -84,7 +84,8 @@ impl State {
         area: &'a Area,
         after: Option<&str>,
     ) -> impl Iterator<Item = &'a Carrier> {
-        beyond(&self.freight.carriers, after).filter(move |found| found.area == *area)
+        let carriers = self.freight.carriers.get(area).into_iter();
+        carriers.flat_map(move |carriers| beyond(carriers, after))
     }
 
     /// By id, which for what the service made is the order in which it did.
@@ -103,6 +104,16 @@ impl State {
         after: Option<&str>,
     ) -> impl Iterator<Item = &'a Shipment> {
         beyond(&self.freight.shipments, after).filter(move |found| found.area == *area)
+    }
+
+    /// Those that a firm is tendered or has accepted, by id.
+    pub fn shipments_of<'a>(
+        &'a self,
+        area: &Area,
+        carrier_id: &str,
+        after: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Shipment> {
+        self.freight.shipments_of(area, carrier_id, after)
     }
 
     #[must_use]

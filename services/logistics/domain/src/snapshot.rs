@@ -1,7 +1,7 @@
 //! The state as it is written: its entities in the order of their ids, each
 //! once. Shelves, lists, deadlines and sort keys are made anew on reading.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use decider::table::Table;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -10,7 +10,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody::Faults,
     door::DoorKey,
-    freight::{Carrier, Pass, Shipment},
+    freight::{Carrier, Pass, Shipment, hold},
     member::Member,
     parcel::Parcel,
     run::Run,
@@ -49,7 +49,12 @@ impl Serialize for State {
             parcels: &self.parcels,
             runs: self.runs.values().collect(),
             faults: &self.faults,
-            carriers: self.freight.carriers.values().collect(),
+            carriers: self
+                .freight
+                .carriers
+                .values()
+                .flat_map(BTreeMap::values)
+                .collect(),
             passes: self.freight.passes.values().collect(),
             shipments: self.freight.shipments.values().collect(),
         }
@@ -102,12 +107,17 @@ impl<'de> Deserialize<'de> for State {
             state.add_run(run);
         }
         let freight = &mut state.freight;
-        let carriers = read.carriers.into_iter();
-        freight.carriers = carriers.map(|c| (c.carrier_id.clone(), c)).collect();
+        for carrier in read.carriers {
+            let all = freight.carriers.entry(carrier.area.clone()).or_default();
+            all.insert(carrier.carrier_id.clone(), carrier);
+        }
         let passes = read.passes.into_iter();
         freight.passes = passes.map(|p| (p.pass_id.clone(), p)).collect();
         let shipments = read.shipments.into_iter();
         freight.shipments = shipments.map(|s| (s.shipment_id.clone(), s)).collect();
+        for shipment in freight.shipments.values() {
+            hold(&mut freight.held, shipment, None);
+        }
         freight.set_deadlines();
         Ok(state)
     }

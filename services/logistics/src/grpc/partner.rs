@@ -231,8 +231,7 @@ impl PartnerService for Service {
                 let after = page.after.as_deref();
                 let own = machine
                     .state()
-                    .shipments_after(area, after)
-                    .filter(|shipment| shipment.carrier() == Some(&carrier_id))
+                    .shipments_of(area, &carrier_id, after)
                     .filter(|shipment| wanted.is_none_or(|state| shipment.state == state));
                 let found = own.take(page.size + 1).map(Shipment::to_message);
                 page.cut(found, |shipment| shipment.shipment_id.clone())

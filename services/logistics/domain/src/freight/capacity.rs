@@ -1,6 +1,6 @@
 //! What a firm offers to carry, where and when (S15).
 
-use decider::{Context, Timestamp};
+use decider::{Area, Context, Timestamp};
 use proto::{
     LogisticsEvent,
     logistics::v1 as pb,
@@ -135,11 +135,12 @@ pub(crate) fn withdrawn(freight: &mut Freight, moment: &Moment<'_>, event: &pb::
 /// Books a shipment's weight on the offer, or gives it back.
 pub(crate) fn book(
     freight: &mut Freight,
+    area: &Area,
     carrier_id: &str,
     offer_id: &str,
     book: impl FnOnce(Grams) -> Grams,
 ) {
-    let carrier = freight.carriers.get_mut(carrier_id);
+    let carrier = freight.carrier_mut(area, carrier_id);
     if let Some(offer) = carrier.and_then(|carrier| carrier.offers.get_mut(offer_id)) {
         offer.used = book(offer.used);
     }

@@ -81,8 +81,8 @@ pub(crate) fn register(
     command: &RegisterCarrier,
     context: &Context,
 ) -> Result<Vec<LogisticsEvent>, Rejection> {
-    if let Some(known) = freight.carriers.get(&command.carrier_id) {
-        let same = known.area == context.area && known.name == command.name;
+    if let Some(known) = freight.carrier_in(&context.area, &command.carrier_id).ok() {
+        let same = known.name == command.name;
         return already(same, Subject::Carrier, &command.carrier_id);
     }
     Ok(vec![
@@ -110,8 +110,8 @@ pub(crate) fn registered(
     moment: &Moment<'_>,
     event: &pb::CarrierRegistered,
 ) {
-    freight
-        .carriers
+    let carriers = freight.carriers.entry(moment.area.clone()).or_default();
+    carriers
         .entry(event.carrier_id.clone())
         .or_insert_with(|| Carrier {
             carrier_id: event.carrier_id.clone(),
@@ -140,10 +140,8 @@ pub(crate) fn suspend(
         carrier_id: command.carrier_id.clone(),
         reason: command.reason.clone(),
     };
-    let open = freight.shipments.values().filter(|shipment| {
-        shipment.state == pb::ShipmentState::Tendered
-            && shipment.carrier() == Some(&command.carrier_id)
-    });
+    let held = freight.shipments_of(&context.area, &command.carrier_id, None);
+    let open = held.filter(|shipment| shipment.state == pb::ShipmentState::Tendered);
     let withdrawn = open
         .take(WITHDRAWN_AT_ONCE)
         .filter_map(|shipment| {
@@ -228,7 +226,7 @@ pub(crate) fn withdraw_vehicle(
     let uses = |resources: &super::shipment::Resources| resources.vehicle_id == command.vehicle_id;
     not_in_use(
         freight,
-        &command.carrier_id,
+        carrier,
         Subject::Vehicle,
         &command.vehicle_id,
         uses,
@@ -290,13 +288,7 @@ pub(crate) fn withdraw_driver(
         return Err(Rejection::unknown(Subject::Driver, &command.driver_id));
     }
     let uses = |resources: &super::shipment::Resources| resources.driver_id == command.driver_id;
-    not_in_use(
-        freight,
-        &command.carrier_id,
-        Subject::Driver,
-        &command.driver_id,
-        uses,
-    )?;
+    not_in_use(freight, carrier, Subject::Driver, &command.driver_id, uses)?;
     Ok(vec![
         pb::DriverWithdrawn {
             carrier_id: command.carrier_id.clone(),
@@ -319,16 +311,14 @@ pub(crate) fn driver_withdrawn(
 /// A vehicle or driver on the way is not withdrawn.
 fn not_in_use(
     freight: &Freight,
-    carrier_id: &str,
+    carrier: &Carrier,
     subject: Subject,
     id: &str,
     uses: impl Fn(&super::shipment::Resources) -> bool,
 ) -> Result<(), Rejection> {
-    let user = freight.shipments.values().find(|shipment| {
-        shipment.carrier() == Some(carrier_id)
-            && shipment.is_under_way()
-            && shipment.resources.as_ref().is_some_and(&uses)
-    });
+    let mut held = freight.shipments_of(&carrier.area, &carrier.carrier_id, None);
+    let user = held
+        .find(|shipment| shipment.is_under_way() && shipment.resources.as_ref().is_some_and(&uses));
     match user {
         None => Ok(()),
         Some(shipment) => Err(Rejection::InUse {
@@ -345,15 +335,20 @@ pub(crate) fn change(
     carrier_id: &str,
     change: impl FnOnce(&mut Carrier),
 ) {
-    if let Some(carrier) = freight.carriers.get_mut(carrier_id) {
+    if let Some(carrier) = freight.carrier_mut(moment.area, carrier_id) {
         change(carrier);
         carrier.revision = moment.revision;
     }
 }
 
 /// What shipments tell of a firm; the revision of its stream stays.
-pub(crate) fn score(freight: &mut Freight, carrier_id: &str, score: impl FnOnce(&mut Record)) {
-    if let Some(carrier) = freight.carriers.get_mut(carrier_id) {
+pub(crate) fn score(
+    freight: &mut Freight,
+    area: &Area,
+    carrier_id: &str,
+    score: impl FnOnce(&mut Record),
+) {
+    if let Some(carrier) = freight.carrier_mut(area, carrier_id) {
         score(&mut carrier.record);
     }
 }

@@ -404,13 +404,20 @@ pub(crate) fn reported(
             shipment.ended = shipment.lost;
         }
     });
-    score(freight, &event.carrier_id, |record| match punctual {
-        Some(true) => record.on_time += 1,
-        Some(false) => record.late += 1,
-        None => {}
-    });
+    score(
+        freight,
+        moment.area,
+        &event.carrier_id,
+        |record| match punctual {
+            Some(true) => record.on_time += 1,
+            Some(false) => record.late += 1,
+            None => {}
+        },
+    );
     if event.milestone() == Milestone::Lost && event.fit() != ReportFit::Repeated {
-        score(freight, &event.carrier_id, |record| record.lost += 1);
+        score(freight, moment.area, &event.carrier_id, |record| {
+            record.lost += 1
+        });
     }
 }
 

@@ -85,7 +85,9 @@ pub(crate) fn opened(freight: &mut Freight, moment: &Moment<'_>, event: &pb::Inc
         );
     });
     if let Some(carrier_id) = carrier_id {
-        score(freight, &carrier_id, |record| record.incidents += 1);
+        score(freight, moment.area, &carrier_id, |record| {
+            record.incidents += 1
+        });
     }
 }
 

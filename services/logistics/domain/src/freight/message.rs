@@ -13,7 +13,11 @@ impl Freight {
     pub(crate) fn describe(&self, stream: &StreamId) -> Option<String> {
         let id = stream.id();
         match stream.category() {
-            "carrier" => self.carriers.get(id).map(Carrier::describe),
+            "carrier" => {
+                let everywhere = self.carriers.values().filter_map(|all| all.get(id));
+                let lines: Vec<_> = everywhere.map(Carrier::describe).collect();
+                (!lines.is_empty()).then(|| lines.join("\n"))
+            }
             "pass" => self.passes.get(id).map(Pass::describe),
             "shipment" => self.shipments.get(id).map(Shipment::describe),
             _ => None,

@@ -1,7 +1,7 @@
 //! Loads are offered to one carrier at a time (S15): to the one with capacity
 //! and the best record, then, on a decline or no answer, to the next.
 
-use decider::{Context, Timestamp};
+use decider::{Area, Context, Timestamp};
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, ShipmentState, WithdrawReason},
@@ -86,9 +86,9 @@ fn best<'a>(
     now: Timestamp,
     besides: Option<&str>,
 ) -> Option<(&'a Carrier, &'a str)> {
-    let active = freight.carriers.values().filter(|carrier| {
-        carrier.area == shipment.area
-            && carrier.suspended.is_none()
+    let carriers = freight.carriers.get(&shipment.area)?;
+    let active = carriers.values().filter(|carrier| {
+        carrier.suspended.is_none()
             && !shipment.passed_over.contains(&carrier.carrier_id)
             && besides != Some(&carrier.carrier_id)
     });
@@ -120,10 +120,16 @@ pub(crate) fn tendered(freight: &mut Freight, moment: &Moment<'_>, event: &pb::S
             accepted: None,
         });
     });
-    book(freight, &event.carrier_id, &event.offer_id, |used| {
-        used.plus(weight)
+    book(
+        freight,
+        moment.area,
+        &event.carrier_id,
+        &event.offer_id,
+        |used| used.plus(weight),
+    );
+    score(freight, moment.area, &event.carrier_id, |record| {
+        record.offered += 1
     });
-    score(freight, &event.carrier_id, |record| record.offered += 1);
 }
 
 pub(crate) fn accept(
@@ -169,7 +175,9 @@ pub(crate) fn accepted(freight: &mut Freight, moment: &Moment<'_>, event: &pb::T
             tender.accepted = Some(moment.at);
         }
     });
-    score(freight, &event.carrier_id, |record| record.accepted += 1);
+    score(freight, moment.area, &event.carrier_id, |record| {
+        record.accepted += 1
+    });
 }
 
 /// Offered to the next in the same breath.
@@ -211,7 +219,9 @@ pub(crate) fn with_next(
 
 pub(crate) fn declined(freight: &mut Freight, moment: &Moment<'_>, event: &pb::TenderDeclined) {
     pass_over(freight, moment, &event.shipment_id, &event.carrier_id);
-    score(freight, &event.carrier_id, |record| record.declined += 1);
+    score(freight, moment.area, &event.carrier_id, |record| {
+        record.declined += 1
+    });
 }
 
 /// Timer. A tender that was answered meanwhile does not expire.
@@ -236,7 +246,9 @@ pub(crate) fn expire(
 
 pub(crate) fn expired(freight: &mut Freight, moment: &Moment<'_>, event: &pb::TenderExpired) {
     pass_over(freight, moment, &event.shipment_id, &event.carrier_id);
-    score(freight, &event.carrier_id, |record| record.expired += 1);
+    score(freight, moment.area, &event.carrier_id, |record| {
+        record.expired += 1
+    });
 }
 
 pub(crate) fn withdraw(
@@ -292,14 +304,18 @@ fn pass_over(freight: &mut Freight, moment: &Moment<'_>, shipment_id: &str, carr
 fn end(freight: &mut Freight, moment: &Moment<'_>, shipment_id: &str) {
     let shipment = freight.shipments.get(shipment_id);
     if let Some(tender) = shipment.and_then(|shipment| shipment.tender.clone()) {
-        give_back(freight, &tender);
+        give_back(freight, moment.area, &tender);
     }
     freight.change(shipment_id, moment, Shipment::let_go);
 }
 
 /// The offer's capacity is free for other loads.
-fn give_back(freight: &mut Freight, tender: &Tender) {
-    book(freight, &tender.carrier_id, &tender.offer_id, |used| {
-        used.minus(tender.weight)
-    });
+fn give_back(freight: &mut Freight, area: &Area, tender: &Tender) {
+    book(
+        freight,
+        area,
+        &tender.carrier_id,
+        &tender.offer_id,
+        |used| used.minus(tender.weight),
+    );
 }

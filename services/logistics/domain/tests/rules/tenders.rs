@@ -206,3 +206,34 @@ fn it_can_be_cancelled_until_something_is_loaded() {
     assert_eq!(refused(&mut spec, cancel), "SHIPMENT_STATE");
     assert!(Logistics::violations(&spec.state).is_empty());
 }
+
+/// Areas of one partition are as far apart as those of two.
+#[test]
+fn a_firm_serves_several_areas_with_a_record_in_each() {
+    let mut spec = haulage();
+    let elsewhere = decider::Area::new("632725101").expect("an area");
+    let here = std::mem::replace(&mut spec.context.area, elsewhere.clone());
+    join(&mut spec, "acme");
+    spec.accept(offer("acme", 5_000).into());
+    let there = drafted(&spec.accept(draft(one_farm())));
+    spec.accept(decline(&there, "acme", 1).into());
+    let record = |spec: &Spec, area| spec.state.carrier(area, "acme").expect("known").record;
+    assert_eq!(record(&spec, &elsewhere).declined, 1);
+    assert_eq!(record(&spec, &here).declined, 0);
+
+    // Its tenders here stay open when it is suspended there.
+    spec.context.area = here.clone();
+    let id = drafted(&spec.accept(draft(one_farm())));
+    assert_eq!(shipment(&spec, &id).carrier(), Some("acme"));
+    spec.context.area = elsewhere;
+    spec.accept(
+        SuspendCarrier {
+            carrier_id: "acme".into(),
+            reason: "papers".into(),
+        }
+        .into(),
+    );
+    assert_eq!(shipment(&spec, &id).carrier(), Some("acme"));
+    let held: Vec<_> = spec.state.shipments_of(&here, "acme", None).collect();
+    assert_eq!(held.len(), 1);
+}
