@@ -2,7 +2,8 @@
 # Installs what building and running needs and is missing: the program
 # nats-server, which `baogong up` and the tests start as their own child, and
 # strace, with which a test of the event log looks at its system calls (without
-# it that test says so and is skipped).
+# it that test says so and is skipped), and python3 with venv, for the suite that
+# checks the promises to partner firms (without it that is skipped).
 # The system's nats service is neither started nor enabled nor configured.
 set -euo pipefail
 
@@ -18,6 +19,9 @@ command -v nats-server >/dev/null || missing+=(nats-server)
 if [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && ! command -v strace >/dev/null; then
     missing+=(strace)
 fi
+if command -v apt-get >/dev/null && ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+    missing+=(python3-venv)
+fi
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
 fi
@@ -31,7 +35,7 @@ fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
-        if [ "${missing[*]}" = strace ]; then
+        if [[ " ${missing[*]} " != *" nats-server "* ]]; then
             exit 0
         fi
         echo "nats-server is missing, and installing it needs root: apt-get install nats-server" >&2

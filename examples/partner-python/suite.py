@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "generated"))
+# Where setup.sh puts the stubs, if PYTHONPATH does not say otherwise.
+sys.path.append(str(pathlib.Path(__file__).parent / "generated"))
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2

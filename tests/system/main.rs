@@ -1,5 +1,6 @@
 //! System tests: real processes, a real NATS server, real logs.
 
+mod conformance;
 mod day;
 mod disk_loss;
 mod fencing;

@@ -1,0 +1,265 @@
+//! The suite as a partner firm's client in another language sees it: the
+//! conformance suite against one process and against the services one by one,
+//! and the example client on the sandbox's course. Needs python3, which
+//! `BAOGONG_REQUIRE_PYTHON` makes sure of.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use system_tests::{Suite, binaries};
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const AREA: &str = "632725100";
+
+/// Ends with its owner.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.0.id().cast_signed());
+        // A suite stops its NATS server when it is told to.
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        let _ = self.0.wait();
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the repository")
+        .to_owned()
+}
+
+/// Whether there is a Python to run it with; says so where there is none.
+fn has_python() -> bool {
+    let has = Command::new("python3")
+        .args(["-c", "import venv, ensurepip"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let required = std::env::var_os("BAOGONG_REQUIRE_PYTHON").is_some();
+    assert!(
+        has || !required,
+        "python3 with venv is needed: on Debian and Ubuntu install python3-venv"
+    );
+    if !has {
+        eprintln!("SKIPPED: there is no python3 with venv (Debian: python3-venv)");
+    }
+    has
+}
+
+fn baogong(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binaries().join("baogong"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn wait_for(what: &str, there: impl Fn() -> bool) {
+    let give_up = Instant::now() + READY_WITHIN;
+    while !there() {
+        assert!(Instant::now() < give_up, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// `baogong up` on free ports; gives its suite file as well.
+fn up(directory: &Path, clock: &str) -> (Running, PathBuf) {
+    let data = directory.join("data");
+    let log = fs::File::create(directory.join("up.log")).expect("a file");
+    let child = baogong(&["up", "--any-port", "--clock", clock, "--data"])
+        .arg(&data)
+        .stdout(log.try_clone().expect("a file"))
+        .stderr(log)
+        .spawn()
+        .expect("it starts");
+    let running = Running(child);
+    let file = data.join("suite.json");
+    wait_for("suite.json", || file.exists());
+    (running, file)
+}
+
+fn check(suite: &Path) {
+    let output = Command::new(root().join("tests/conformance/run.sh"))
+        .arg("--suite")
+        .arg(suite)
+        .arg("--baogong")
+        .arg(binaries().join("baogong"))
+        .output()
+        .expect("it runs");
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{}", failure(&output));
+}
+
+/// The last lines of what it said.
+fn failure(output: &Output) -> String {
+    let said = [&output.stdout[..], &output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let lines: Vec<&str> = said.lines().collect();
+    lines[lines.len().saturating_sub(80)..].join("\n")
+}
+
+#[test]
+fn conformance_of_one_process() {
+    if !has_python() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_suite, file) = up(directory.path(), "test");
+    check(&file);
+}
+
+#[test]
+fn conformance_of_the_services_one_by_one() {
+    if !has_python() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (key, jwks, revoked, reader) = (
+        path("issuer.key"),
+        path("jwks.json"),
+        path("revoked"),
+        path("reader.token"),
+    );
+    let made = |arguments: &[&str]| {
+        let output = baogong(arguments).output().expect("it runs");
+        assert!(output.status.success(), "{}", failure(&output));
+    };
+    made(&[
+        "token",
+        "keys",
+        "--key",
+        &key,
+        "--jwks",
+        &jwks,
+        "--revocations",
+        &revoked,
+    ]);
+    made(&[
+        "token",
+        "issue",
+        "--key",
+        &key,
+        "--role",
+        "auditor",
+        "--subject",
+        "reader",
+        "--all-areas",
+        "--out",
+        &reader,
+    ]);
+    let access = [
+        ("MODE", "tokens".to_owned()),
+        ("ISSUER", "baogong-laptop".to_owned()),
+        ("AUDIENCE", "baogong".to_owned()),
+        ("JWKS_FILE", jwks.clone()),
+        ("REVOCATIONS_FILE", revoked.clone()),
+        ("PEER_TOKEN_FILE", reader.clone()),
+    ];
+    let environment = access.map(|(name, value)| (format!("BAOGONG_ACCESS__{name}"), value));
+    let environment: Vec<_> = environment
+        .iter()
+        .map(|(name, value)| (&**name, value.clone()))
+        .collect();
+    let suite = Suite::start_with(&environment).expect("a suite");
+    let text = fs::read_to_string(suite.suite_file()).expect("written");
+    let mut file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    file["access"] = serde_json::json!({
+        "issuer": "baogong-laptop",
+        "audience": "baogong",
+        "key_file": key,
+        "jwks_file": jwks,
+        "revocations_file": revoked,
+        "token_file": reader,
+    });
+    fs::write(suite.suite_file(), file.to_string()).expect("written");
+    check(&suite.suite_file());
+}
+
+/// From the guide's first step to a certificate, with every fault of the menu.
+#[test]
+fn the_example_client_is_certified() {
+    if !has_python() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_suite, file) = up(directory.path(), "system");
+    let work = directory.path().join("client");
+    let example = root().join("examples/partner-python");
+    let output = Command::new(example.join("setup.sh"))
+        .arg(&work)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", failure(&output));
+    let token = directory.path().join("acme.token");
+    let report = directory.path().join("report.json");
+    let address = free_address();
+    let sandbox = baogong(&["sandbox", "--carrier", "acme", "--area", AREA])
+        .args(["--listen", &address, "--patience", "60s"])
+        .arg("--suite")
+        .arg(&file)
+        .arg("--token-out")
+        .arg(&token)
+        .arg("--json")
+        .arg(&report)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    wait_for("the token", || token.exists());
+    let client = Command::new(work.join(".venv/bin/python"))
+        .arg(example.join("carrier.py"))
+        .args(["--address", &address, "--area", AREA, "--loads", "0"])
+        .arg("--token-file")
+        .arg(&token)
+        .env("PYTHONPATH", work.join("generated"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdout(fs::File::create(directory.path().join("client.log")).expect("a file"))
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("it starts");
+    let client = Running(client);
+    let output = sandbox.wait_with_output().expect("it ends");
+    drop(client);
+    let said = fs::read_to_string(directory.path().join("client.log")).unwrap_or_default();
+    assert!(
+        output.status.success(),
+        "{}\nclient:\n{said}",
+        failure(&output)
+    );
+    let report = fs::read_to_string(&report).expect("written");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["certified"], true);
+    assert_eq!(report["steps"].as_array().expect("steps").len(), 10);
+}
+
+/// A client that does nothing at all is told so, and not certified.
+#[test]
+fn who_does_not_come_is_not_certified() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_suite, file) = up(directory.path(), "system");
+    let report = directory.path().join("report.json");
+    let output = baogong(&["sandbox", "--carrier", "acme", "--area", AREA])
+        .args(["--listen", &free_address(), "--patience", "1s"])
+        .arg("--suite")
+        .arg(&file)
+        .arg("--token-out")
+        .arg(directory.path().join("acme.token"))
+        .arg("--json")
+        .arg(&report)
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{}", failure(&output));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("NOT CERTIFIED"), "{said}");
+    assert!(said.contains("no call came"), "{said}");
+}
+
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
+}
