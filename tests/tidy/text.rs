@@ -34,7 +34,7 @@ fn texts() -> Vec<PathBuf> {
     let mut files = tree::files();
     files.retain(|path| {
         let known = [
-            "rs", "toml", "md", "proto", "yaml", "yml", "conf", "sh", "json", "csv",
+            "rs", "toml", "md", "proto", "yaml", "yml", "conf", "sh", "json", "csv", "py", "txt",
         ];
         let named = ["Makefile", "Dockerfile", "run"]
             .iter()

@@ -108,7 +108,7 @@ fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     // A service's refusal is told in its own words and with its reason.
-    let words: Vec<String> = error.chain().map(|cause| words(cause)).collect();
+    let words: Vec<String> = error.chain().map(words).collect();
     eprintln!("baogong: {}", words.join(": "));
     ExitCode::from(2)
 }

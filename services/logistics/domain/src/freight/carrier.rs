@@ -81,7 +81,7 @@ pub(crate) fn register(
     command: &RegisterCarrier,
     context: &Context,
 ) -> Result<Vec<LogisticsEvent>, Rejection> {
-    if let Some(known) = freight.carrier_in(&context.area, &command.carrier_id).ok() {
+    if let Ok(known) = freight.carrier_in(&context.area, &command.carrier_id) {
         let same = known.name == command.name;
         return already(same, Subject::Carrier, &command.carrier_id);
     }
