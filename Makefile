@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint baseline bench bench-scale conformance k8s images
+.PHONY: help setup build run test lint baseline bench bench-scale conformance load k8s images
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Records of the log that `make bench` replays at the end.
@@ -53,6 +53,11 @@ baseline: ## Take additions to the protos into the compatibility baseline
 conformance: setup ## The promises of docs/PARTNER_GUIDE.md, checked in Python, against suites of its own
 	BAOGONG_REQUIRE_PYTHON=1 cargo test $(CARGOFLAGS) -p baogong-system-tests --test system \
 		-- --nocapture --test-threads=1 conformance $(ARGS)
+
+load: setup ## 200 partner firms at once, 2,000 reports/s; ARGS="--cut 2s" cuts their connections
+	cargo build $(CARGOFLAGS) --release -p baogong --bins
+	cargo run $(CARGOFLAGS) --release -p baogong-system-tests --example partner_load -- \
+		--baogong $(TARGET)/release/baogong $(ARGS)
 
 bench: ## Appends side by side and more; ARGS="--rounds 3 --groups 1,64", SCALE=0: no replay
 	CARGO_TARGET_DIR=$(abspath $(TARGET)) \

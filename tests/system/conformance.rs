@@ -237,6 +237,22 @@ fn the_example_client_is_certified() {
     assert_eq!(report["steps"].as_array().expect("steps").len(), 10);
 }
 
+/// Firms whose connections are cut all the time miss nothing, and nothing that
+/// they report is lost or recorded twice.
+#[test]
+fn firms_with_bad_connections_see_what_the_suite_sees() {
+    let load = binaries().join("examples/partner_load");
+    let output = Command::new(&load)
+        .args([
+            "--firms", "20", "--rate", "100", "--time", "10s", "--cut", "1s",
+        ])
+        .args(["--positions", "20", "--baogong"])
+        .arg(binaries().join("baogong"))
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", load.display()));
+    assert!(output.status.success(), "{}", failure(&output));
+}
+
 /// A client that does nothing at all is told so, and not certified.
 #[test]
 fn who_does_not_come_is_not_certified() {

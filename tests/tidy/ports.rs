@@ -7,14 +7,17 @@ use crate::{Findings, SERVICES, tree};
 /// First gRPC and first HTTP port on a laptop; each service has the next.
 pub const GRPC: usize = 7401;
 pub const HTTP: usize = 7501;
+/// Where `baogong sandbox` takes a firm's calls.
+const SANDBOX: usize = 7410;
 
-/// Every port of ours that may be written: in containers, on a laptop, and
-/// of the NATS child.
+/// Every port of ours that may be written: in containers, on a laptop, of
+/// the NATS child and of the sandbox.
 fn known(port: usize) -> bool {
     let services = SERVICES.len();
     port == 7400
         || port == 7500
         || port == 7422
+        || port == SANDBOX
         || (GRPC..GRPC + services).contains(&port)
         || (HTTP..HTTP + services).contains(&port)
 }
