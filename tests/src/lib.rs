@@ -2,6 +2,7 @@
 //! services, each its own process with its own log, on free loopback ports.
 
 pub mod goods;
+pub mod laptop;
 
 use std::{
     fs,

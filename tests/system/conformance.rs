@@ -5,34 +5,16 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    path::Path,
+    process::{Command, Stdio},
 };
 
-use system_tests::{Suite, binaries};
+use system_tests::{
+    Suite, binaries,
+    laptop::{Laptop, Running, baogong, last_words, root, wait_for},
+};
 
-const READY_WITHIN: Duration = Duration::from_secs(60);
 const AREA: &str = "632725100";
-
-/// Ends with its owner.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let pid = nix::unistd::Pid::from_raw(self.0.id().cast_signed());
-        // A suite stops its NATS server when it is told to.
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-        let _ = self.0.wait();
-    }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the repository")
-        .to_owned()
-}
 
 /// Whether there is a Python to run it with; says so where there is none.
 fn has_python() -> bool {
@@ -52,36 +34,6 @@ fn has_python() -> bool {
     has
 }
 
-fn baogong(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binaries().join("baogong"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-fn wait_for(what: &str, there: impl Fn() -> bool) {
-    let give_up = Instant::now() + READY_WITHIN;
-    while !there() {
-        assert!(Instant::now() < give_up, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// `baogong up` on free ports; gives its suite file as well.
-fn up(directory: &Path, clock: &str) -> (Running, PathBuf) {
-    let data = directory.join("data");
-    let log = fs::File::create(directory.join("up.log")).expect("a file");
-    let child = baogong(&["up", "--any-port", "--clock", clock, "--data"])
-        .arg(&data)
-        .stdout(log.try_clone().expect("a file"))
-        .stderr(log)
-        .spawn()
-        .expect("it starts");
-    let running = Running(child);
-    let file = data.join("suite.json");
-    wait_for("suite.json", || file.exists());
-    (running, file)
-}
-
 fn check(suite: &Path) {
     let output = Command::new(root().join("tests/conformance/run.sh"))
         .arg("--suite")
@@ -91,15 +43,7 @@ fn check(suite: &Path) {
         .output()
         .expect("it runs");
     println!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.status.success(), "{}", failure(&output));
-}
-
-/// The last lines of what it said.
-fn failure(output: &Output) -> String {
-    let said = [&output.stdout[..], &output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let lines: Vec<&str> = said.lines().collect();
-    lines[lines.len().saturating_sub(80)..].join("\n")
+    assert!(output.status.success(), "{}", last_words(&output));
 }
 
 #[test]
@@ -107,9 +51,7 @@ fn conformance_of_one_process() {
     if !has_python() {
         return;
     }
-    let directory = tempfile::tempdir().expect("a directory");
-    let (_suite, file) = up(directory.path(), "test");
-    check(&file);
+    check(&Laptop::up("test").suite_file());
 }
 
 #[test]
@@ -127,7 +69,7 @@ fn conformance_of_the_services_one_by_one() {
     );
     let made = |arguments: &[&str]| {
         let output = baogong(arguments).output().expect("it runs");
-        assert!(output.status.success(), "{}", failure(&output));
+        assert!(output.status.success(), "{}", last_words(&output));
     };
     made(&[
         "token",
@@ -186,22 +128,21 @@ fn the_example_client_is_certified() {
     if !has_python() {
         return;
     }
-    let directory = tempfile::tempdir().expect("a directory");
-    let (_suite, file) = up(directory.path(), "system");
-    let work = directory.path().join("client");
+    let laptop = Laptop::up("system");
+    let work = laptop.path("client");
     let example = root().join("examples/partner-python");
     let output = Command::new(example.join("setup.sh"))
         .arg(&work)
         .output()
         .expect("it runs");
-    assert!(output.status.success(), "{}", failure(&output));
-    let token = directory.path().join("acme.token");
-    let report = directory.path().join("report.json");
+    assert!(output.status.success(), "{}", last_words(&output));
+    let token = laptop.path("acme.token");
+    let report = laptop.path("report.json");
     let address = free_address();
     let sandbox = baogong(&["sandbox", "--carrier", "acme", "--area", AREA])
         .args(["--listen", &address, "--patience", "60s"])
         .arg("--suite")
-        .arg(&file)
+        .arg(laptop.suite_file())
         .arg("--token-out")
         .arg(&token)
         .arg("--json")
@@ -218,18 +159,18 @@ fn the_example_client_is_certified() {
         .arg(&token)
         .env("PYTHONPATH", work.join("generated"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdout(fs::File::create(directory.path().join("client.log")).expect("a file"))
+        .stdout(fs::File::create(laptop.path("client.log")).expect("a file"))
         .stderr(Stdio::inherit())
         .spawn()
         .expect("it starts");
     let client = Running(client);
     let output = sandbox.wait_with_output().expect("it ends");
     drop(client);
-    let said = fs::read_to_string(directory.path().join("client.log")).unwrap_or_default();
+    let said = fs::read_to_string(laptop.path("client.log")).unwrap_or_default();
     assert!(
         output.status.success(),
         "{}\nclient:\n{said}",
-        failure(&output)
+        last_words(&output)
     );
     let report = fs::read_to_string(&report).expect("written");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
@@ -250,26 +191,25 @@ fn firms_with_bad_connections_see_what_the_suite_sees() {
         .arg(binaries().join("baogong"))
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}", load.display()));
-    assert!(output.status.success(), "{}", failure(&output));
+    assert!(output.status.success(), "{}", last_words(&output));
 }
 
 /// A client that does nothing at all is told so, and not certified.
 #[test]
 fn who_does_not_come_is_not_certified() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let (_suite, file) = up(directory.path(), "system");
-    let report = directory.path().join("report.json");
+    let laptop = Laptop::up("system");
+    let report = laptop.path("report.json");
     let output = baogong(&["sandbox", "--carrier", "acme", "--area", AREA])
         .args(["--listen", &free_address(), "--patience", "1s"])
         .arg("--suite")
-        .arg(&file)
+        .arg(laptop.suite_file())
         .arg("--token-out")
-        .arg(directory.path().join("acme.token"))
+        .arg(laptop.path("acme.token"))
         .arg("--json")
         .arg(&report)
         .output()
         .expect("it runs");
-    assert_eq!(output.status.code(), Some(1), "{}", failure(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", last_words(&output));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("NOT CERTIFIED"), "{said}");
     assert!(said.contains("no call came"), "{said}");

@@ -5,6 +5,7 @@ mod day;
 mod disk_loss;
 mod fencing;
 mod kills;
+mod partners;
 mod privacy;
 mod restore;
 mod services;
