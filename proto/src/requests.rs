@@ -139,7 +139,10 @@ requests! {
             WithdrawTenderRequest
             TransferCustodyRequest
             CancelShipmentRequest
-            CloseShipmentRequest;
+            CloseShipmentRequest
+            IssuePinRequest
+            RecordProofRequest
+            UploadPhotoRequest;
         revised:;
         queries:
             GetCheckpointRequest
@@ -153,6 +156,10 @@ requests! {
             ListShipmentsRequest
             GetPassRequest
             ListPassesRequest
+            ListProofsRequest
+            GetUploadRequest
+            DownloadPhotoRequest
+            GetManifestRequest
             GetCarrierRequest
             ListCarriersRequest;
     }

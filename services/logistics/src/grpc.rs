@@ -3,6 +3,9 @@
 mod followup;
 mod freight;
 mod partner;
+mod proof;
+mod sealed;
+mod upload;
 mod watch;
 
 use decider::Service as ServiceName;
@@ -15,17 +18,21 @@ use proto::{
 use service_kit::{
     call::Partitions,
     partition::Committed,
+    sealing::KeyRing,
     status::{not_found, status},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
-use crate::{parse, query};
+use crate::{parse, photos::Photos, query};
 
 const SERVICE: ServiceName = ServiceName::Logistics;
 
 pub struct Service {
     pub partitions: Partitions<Logistics>,
+    /// Of receivers' names and PINs.
+    pub keys: KeyRing,
+    pub photos: Photos,
     /// Ends the streams that clients watch.
     pub stop: CancellationToken,
 }

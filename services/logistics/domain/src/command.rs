@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     freight::command::{
         AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-        IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-        RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier,
-        RevokePass, SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity,
-        WithdrawDriver, WithdrawTender, WithdrawVehicle,
+        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ErasePhotos,
+        ErasePhotosOfHousehold, ExpirePass, ExpireTender, IssuePass, IssuePin, OfferCapacity,
+        OpenIncident, RecordProof, RefusePass, RegisterCarrier, RegisterDriver, RegisterVehicle,
+        ReportMilestone, ReportPosition, ResumeCarrier, RevokePass, StorePhoto, SuspendCarrier,
+        TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender,
+        WithdrawVehicle,
     },
     units::Grams,
 };
@@ -107,6 +108,12 @@ commands! {
     DeclareHandover;
     TransferCustody;
     RecordProof;
+    IssuePin;
+    StorePhoto;
+    /// Timer.
+    ErasePhotos;
+    /// From notification: the household's personal data are erased.
+    ErasePhotosOfHousehold;
     OpenIncident;
     CloseIncident;
 }

@@ -9,8 +9,12 @@ pub(crate) mod execution;
 pub(crate) mod handover;
 pub(crate) mod incident;
 mod load;
+pub(crate) mod manifest;
 mod message;
 pub(crate) mod pass;
+pub(crate) mod photo;
+pub(crate) mod pin;
+pub(crate) mod proof;
 mod rejection;
 pub(crate) mod release;
 pub(crate) mod shipment;
@@ -27,6 +31,9 @@ pub use capacity::Offer;
 pub use carrier::{Carrier, Record};
 pub use load::{LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Pickup};
 pub use pass::Pass;
+pub use photo::{PHOTOS_MAX, Photo};
+pub use pin::{PIN_TRIES, Pin};
+pub use proof::{PROOFS_MAX, Proof};
 pub use rejection::{Rejection, Subject};
 pub use shipment::{Shipment, Tender};
 pub use tender::ANSWER_MINUTES;
@@ -41,6 +48,7 @@ pub(crate) struct Freight {
     pub shipments: BTreeMap<String, Shipment>,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
+    pub photos: photo::Index,
 }
 
 impl Freight {
@@ -96,10 +104,10 @@ impl Freight {
     /// Changes a shipment, and what will happen to it by itself.
     fn change(&mut self, shipment_id: &str, moment: &Moment<'_>, f: impl FnOnce(&mut Shipment)) {
         if let Some(shipment) = self.shipments.get_mut(shipment_id) {
-            let before = shipment.deadline();
+            let before = shipment.deadlines();
             f(shipment);
             shipment.revision = moment.revision;
-            timers::replace(&mut self.deadlines, before, shipment.deadline());
+            timers::replace(&mut self.deadlines, before, shipment.deadlines());
         }
     }
 
@@ -108,7 +116,7 @@ impl Freight {
             let before = pass.deadline();
             f(pass);
             pass.revision = moment.revision;
-            timers::replace(&mut self.deadlines, before, pass.deadline());
+            timers::replace(&mut self.deadlines, [before], [pass.deadline()]);
         }
     }
 }

@@ -45,15 +45,17 @@ pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
 pub use freight::command::{
     AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-    CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-    IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-    RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier, RevokePass,
-    SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver,
-    WithdrawTender, WithdrawVehicle,
+    CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ErasePhotos,
+    ErasePhotosOfHousehold, ExpirePass, ExpireTender, IssuePass, IssuePin, OfferCapacity,
+    OpenIncident, RecordProof, RefusePass, RegisterCarrier, RegisterDriver, RegisterVehicle,
+    ReportMilestone, ReportPosition, ResumeCarrier, RevokePass, StorePhoto, SuspendCarrier,
+    TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender,
+    WithdrawVehicle,
 };
 pub use freight::{
-    ANSWER_MINUTES, Carrier, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, Pass, Pickup, Record,
-    Rejection as FreightRejection, Shipment, Subject, Tender,
+    ANSWER_MINUTES, Carrier, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, PHOTOS_MAX, PIN_TRIES,
+    PROOFS_MAX, Pass, Photo, Pickup, Pin, Proof, Record, Rejection as FreightRejection, Shipment,
+    Subject, Tender,
 };
 pub use member::{Absence, DELIVERY_POST, Member, SHIFT_MAX_MINUTES, Shift};
 pub use parcel::{Parcel, Replacement};
@@ -149,7 +151,13 @@ impl Domain for Logistics {
             }
             Command::DeclareHandover(c) => Ok(freight::handover::declare(freight, c, context)?),
             Command::TransferCustody(c) => Ok(freight::handover::transfer(freight, c, context)?),
-            Command::RecordProof(c) => Ok(freight::handover::record_proof(freight, c, context)?),
+            Command::RecordProof(c) => Ok(freight::proof::record(freight, c, context)?),
+            Command::IssuePin(c) => Ok(freight::pin::issue(freight, c, context)?),
+            Command::StorePhoto(c) => Ok(freight::photo::store(freight, c, context)?),
+            Command::ErasePhotos(c) => Ok(freight::photo::erase(freight, c, context)?),
+            Command::ErasePhotosOfHousehold(c) => {
+                Ok(freight::photo::erase_of_household(freight, c, context))
+            }
             Command::OpenIncident(c) => Ok(freight::incident::open(freight, c, context)?),
             Command::CloseIncident(c) => Ok(freight::incident::close(freight, c, context)?),
         }
@@ -263,7 +271,14 @@ impl Domain for Logistics {
                 freight::handover::transferred(&mut state.freight, &mut state.faults, moment, e);
             }
             LogisticsEvent::ProofRecorded(e) => {
-                freight::handover::proof_recorded(&mut state.freight, moment, e)
+                freight::proof::recorded(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::PinIssued(e) => freight::pin::issued(&mut state.freight, moment, e),
+            LogisticsEvent::PinRefused(e) => freight::pin::refused(&mut state.freight, moment, e),
+            LogisticsEvent::PhotoStored(e) => freight::photo::stored(&mut state.freight, moment, e),
+            LogisticsEvent::PhotoErased(e) => freight::photo::erased(&mut state.freight, moment, e),
+            LogisticsEvent::HouseholdPhotosErased(e) => {
+                freight::photo::erased_of_household(&mut state.freight, moment, e)
             }
             LogisticsEvent::IncidentOpened(e) => {
                 freight::incident::opened(&mut state.freight, moment, e)

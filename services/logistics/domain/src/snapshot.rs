@@ -109,6 +109,7 @@ impl<'de> Deserialize<'de> for State {
         let shipments = read.shipments.into_iter();
         freight.shipments = shipments.map(|s| (s.shipment_id.clone(), s)).collect();
         freight.set_deadlines();
+        freight.set_photos();
         Ok(state)
     }
 }

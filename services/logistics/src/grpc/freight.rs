@@ -94,6 +94,13 @@ impl FreightService for Service {
         Ok(Response::new(pb::TransferCustodyResponse { position }))
     }
 
+    async fn issue_pin(
+        &self,
+        request: Request<pb::IssuePinRequest>,
+    ) -> Answer<pb::IssuePinResponse> {
+        self.pin(request).await
+    }
+
     async fn cancel_shipment(
         &self,
         request: Request<pb::CancelShipmentRequest>,

@@ -11,7 +11,7 @@ use service_kit::{
     follow::{self, Parts},
     status::not_found,
 };
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use tonic_types::StatusExt;
 
 use super::{Answer, SERVICE, Service, watch::TenderWatch};
@@ -203,6 +203,50 @@ impl PartnerService for Service {
             position: done.position(),
             incident_id: incident_id.unwrap_or_default(),
         }))
+    }
+
+    async fn record_proof(
+        &self,
+        request: Request<pb::RecordProofRequest>,
+    ) -> Answer<pb::RecordProofResponse> {
+        self.prove(request).await
+    }
+
+    async fn list_proofs(
+        &self,
+        request: Request<pb::ListProofsRequest>,
+    ) -> Answer<pb::ListProofsResponse> {
+        self.proofs(request).await
+    }
+
+    async fn upload_photo(
+        &self,
+        request: Request<Streaming<pb::UploadPhotoRequest>>,
+    ) -> Answer<pb::UploadPhotoResponse> {
+        self.upload(request).await
+    }
+
+    async fn get_upload(
+        &self,
+        request: Request<pb::GetUploadRequest>,
+    ) -> Answer<pb::GetUploadResponse> {
+        self.uploaded(request).await
+    }
+
+    type DownloadPhotoStream = Parts<pb::DownloadPhotoResponse>;
+
+    async fn download_photo(
+        &self,
+        request: Request<pb::DownloadPhotoRequest>,
+    ) -> Answer<Self::DownloadPhotoStream> {
+        self.download(request).await
+    }
+
+    async fn get_manifest(
+        &self,
+        request: Request<pb::GetManifestRequest>,
+    ) -> Answer<pb::GetManifestResponse> {
+        self.manifest(request).await
     }
 
     type WatchTendersStream = Parts<pb::WatchTendersResponse>;

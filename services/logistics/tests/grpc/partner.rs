@@ -23,7 +23,7 @@ macro_rules! ask {
     };
 }
 
-fn at(minutes: i64) -> Option<prost_types::Timestamp> {
+pub fn at(minutes: i64) -> Option<prost_types::Timestamp> {
     Some(to_proto(START.plus_minutes(minutes)))
 }
 
@@ -39,7 +39,7 @@ fn place(kind: PlaceKind, place_id: &str, zone: &str) -> Option<Place> {
     })
 }
 
-fn load() -> Load {
+pub fn load() -> Load {
     Load {
         pickups: vec![Pickup {
             stop_id: "farm".into(),
@@ -62,7 +62,7 @@ fn load() -> Load {
 }
 
 /// With vehicle, driver, capacity and an issued pass; the pass's id.
-async fn join(site: &mut Site, firm: &str) -> String {
+pub async fn join(site: &mut Site, firm: &str) -> String {
     let (partner, freight) = (&mut site.partner, &mut site.freight);
     let register = ask!(RegisterCarrierRequest {
         carrier_id: firm,
@@ -105,7 +105,7 @@ async fn join(site: &mut Site, firm: &str) -> String {
     pass_id
 }
 
-fn milestone(
+pub fn milestone(
     shipment_id: &str,
     report_id: &str,
     milestone: Milestone,
@@ -123,14 +123,14 @@ fn milestone(
     }
 }
 
-fn reports(reports: Vec<CarrierReport>) -> ReportEventsRequest {
+pub fn reports(reports: Vec<CarrierReport>) -> ReportEventsRequest {
     ask!(ReportEventsRequest {
         carrier_id: "acme",
         reports: reports
     })
 }
 
-fn get(carrier_id: &str, shipment_id: &str) -> GetShipmentRequest {
+pub fn get(carrier_id: &str, shipment_id: &str) -> GetShipmentRequest {
     GetShipmentRequest {
         area: AREA.into(),
         carrier_id: carrier_id.into(),
@@ -140,7 +140,7 @@ fn get(carrier_id: &str, shipment_id: &str) -> GetShipmentRequest {
 }
 
 /// A shipment that `acme` has accepted and named its resources for.
-async fn ready(site: &mut Site) -> String {
+pub async fn ready(site: &mut Site) -> String {
     let pass_id = join(site, "acme").await;
     let draft = ask!(DraftShipmentRequest { load: load() });
     let drafted = ok(site.freight.draft_shipment(draft).await);
@@ -196,6 +196,7 @@ async fn a_firm_carries_a_load_from_tender_to_hand_over() {
             damaged_units: 2,
             short_units: 0,
             note: "crushed".into(),
+            bags: vec![],
         }],
     });
     ok(site.freight.transfer_custody(transfer).await);

@@ -1,16 +1,17 @@
 //! A checkpoint with this service, a nats-server and what the other services
 //! tell. Every wait is for a record of the service's own log.
 
-use std::{collections::VecDeque, fmt::Debug, time::Duration};
+use std::{collections::VecDeque, fmt::Debug, path::PathBuf, time::Duration};
 
 use bus::{
     Bus, BusOptions,
     server::{NatsServer, ServerOptions},
 };
 use decider::{Service, spec::START};
-use logistics::config::{Config, base};
+use logistics::config::{App, Config, base};
 use proto::{
     InventoryEvent, LogisticsEvent,
+    admin::v1::admin_service_client::AdminServiceClient,
     inventory::v1::{Bag, DispatchRecalled, OrderDispatched},
     log::v1::{ReadRequest, ReadResponse, log_service_client::LogServiceClient},
     logistics::v1::{
@@ -21,7 +22,7 @@ use proto::{
     types::v1::Door,
 };
 use service_kit::{
-    config::{ClockKind, NatsOptions, ServiceOptions},
+    config::{ClockKind, NatsOptions, SealingOptions, ServiceOptions},
     host::Addresses,
 };
 use tempfile::TempDir;
@@ -39,11 +40,15 @@ use crate::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// That a firm may upload in a day.
+pub const QUOTA_MIB: u32 = 12;
 
 pub struct Site {
     pub client: LogisticsServiceClient<Channel>,
     pub partner: PartnerServiceClient<Channel>,
     pub freight: FreightServiceClient<Channel>,
+    pub admin: AdminServiceClient<Channel>,
+    pub channel: Channel,
     pub inventory: Feed,
     pub notification: Feed,
     log: Streaming<ReadResponse>,
@@ -53,7 +58,7 @@ pub struct Site {
     // Dropped last, in this order.
     _tasks: JoinSet<()>,
     _nats: NatsServer,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Site {
@@ -95,7 +100,9 @@ impl Site {
         Self {
             client: LogisticsServiceClient::new(channel.clone()),
             partner: PartnerServiceClient::new(channel.clone()),
-            freight: FreightServiceClient::new(channel),
+            freight: FreightServiceClient::new(channel.clone()),
+            admin: AdminServiceClient::new(channel.clone()),
+            channel,
             inventory,
             notification,
             log: log.expect("a log").into_inner(),
@@ -104,7 +111,7 @@ impl Site {
             task,
             _tasks: tasks,
             _nats: nats,
-            _directory: directory,
+            directory,
         }
     }
 
@@ -154,6 +161,11 @@ impl Site {
         self.inventory.publish::<InventoryEvent>(DispatchRecalled {
             order_id: order_id.into(),
         });
+    }
+
+    /// The service's own folder.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data/logistics")
     }
 
     /// Reads on in the service's log up to the first event that `pick` wants;
@@ -227,6 +239,16 @@ fn config(directory: &TempDir, nats: &NatsServer) -> Config {
         nats: NatsOptions {
             url: nats.url(),
             ..NatsOptions::default()
+        },
+        sealing: SealingOptions {
+            master_key_file: directory.path().join("master.key"),
+            create_master_key: true,
+            ..SealingOptions::default()
+        },
+        app: App {
+            photo_mib_per_firm_and_day: QUOTA_MIB,
+            photo_stall_secs: 5,
+            ..App::default()
         },
         ..base()
     }

@@ -135,6 +135,7 @@ impl Shipment {
                 loaded_time: progress.loaded.map(to_proto),
                 failed_time: progress.failed.map(to_proto),
                 lines: progress.lines.clone(),
+                labels: progress.labels.clone(),
             })
         });
         let incidents = self.incidents.iter().map(|(id, incident)| pb::Incident {
@@ -168,6 +169,7 @@ impl Shipment {
             continues_shipment_id: self.continues.clone(),
             weight_grams: self.load.weight().0,
             revision: self.revision.0,
+            proof_count: i32::try_from(self.proofs.len()).unwrap_or(i32::MAX),
         }
     }
 
