@@ -202,6 +202,10 @@ event_set!(
         PhotoStored => "shipment": shipment_id;
         PhotoErased => "shipment": shipment_id;
         HouseholdPhotosErased => "household-photos": household_id;
+        ShipmentContactsSet => "shipment": shipment_id;
+        ShipmentPersonalDataErased => "shipment": shipment_id;
+        ShipmentKeyDestroyed => "shipment": shipment_id;
+        PersonalDataAccessed => "access": shipment_id;
         PinIssued => "shipment": shipment_id;
         PinRefused => "shipment": shipment_id;
         ShipmentCancelled => "shipment": shipment_id;

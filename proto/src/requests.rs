@@ -140,6 +140,7 @@ requests! {
             TransferCustodyRequest
             CancelShipmentRequest
             CloseShipmentRequest
+            SetContactsRequest
             IssuePinRequest
             RecordProofRequest
             UploadPhotoRequest;

@@ -1,5 +1,7 @@
 //! gRPC handlers: parse, submit or query, answer. No rule lives here.
 
+mod access;
+mod contact;
 mod followup;
 mod freight;
 mod partner;

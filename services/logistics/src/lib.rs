@@ -3,7 +3,9 @@
 
 pub mod config;
 mod error;
+mod forgetter;
 mod grpc;
+mod masking;
 mod parse;
 mod photos;
 mod query;
@@ -23,6 +25,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use config::Config;
+use forgetter::Forgetter;
 use photos::{Photos, keeper::Keeper};
 
 /// Runs the service until `shutdown`; `ready` is told once it takes requests.
@@ -47,6 +50,10 @@ pub async fn run(
             let partitions: Vec<_> = host.partitions.iter().cloned().collect();
             let photos = Photos::open(&config.service, &partitions, limits)?;
             for partition in partitions {
+                let forgetter = Forgetter::new(partition.clone(), keys.clone());
+                host.owes(forgetter.owed());
+                host.supervisor
+                    .spawn_dropped("forgetter", Stage::Consuming, forgetter.run());
                 let keeper = Keeper::new(partition.clone(), photos.of(&partition)?);
                 host.supervisor
                     .spawn_dropped("photos", Stage::Consuming, keeper.run());

@@ -1,5 +1,6 @@
 //! From request messages to commands that cannot be malformed.
 
+pub mod contact;
 pub mod freight;
 pub mod proof;
 

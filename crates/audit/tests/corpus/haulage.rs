@@ -34,6 +34,17 @@ pub fn trunk_leg(town: &mut Town) {
     // The other pass runs out and the delivered shipment is closed.
     town.wait_minutes(14 * 60);
     leave(town);
+    forgotten(town);
+}
+
+/// Weeks later what is personal of the shipments is forgotten.
+fn forgotten(town: &mut Town) {
+    town.wait_minutes(logistics::PERSONAL_DAYS * 24 * 60);
+    let owed = town.logistics.state().shipment_keys_owed();
+    let owed: Vec<_> = owed.map(|(_, id)| id.to_owned()).collect();
+    for shipment_id in owed {
+        ask(town, logistics::RecordShipmentKeyDestroyed { shipment_id });
+    }
 }
 
 fn ask(town: &mut Town, command: impl Into<Command>) -> Vec<LogisticsEvent> {
@@ -315,6 +326,7 @@ fn delivered(town: &mut Town, pass_id: &str) {
         occurred: town.now(),
     };
     by(town, "acme", proof);
+    contacts(town, &id);
     pin(town, &id);
     photos(town, &id);
     let transfer = logistics::TransferCustody {
@@ -333,6 +345,28 @@ fn delivered(town: &mut Town, pass_id: &str) {
         }],
     };
     ask(town, transfer);
+}
+
+/// Whom the driver asks for, and that he did; a key that goes later.
+fn contacts(town: &mut Town, shipment_id: &str) {
+    let contact = Sealed {
+        key_id: "shipment-1".into(),
+        ciphertext: vec![4, 5, 6],
+        ..Sealed::default()
+    };
+    let set = logistics::SetContacts {
+        shipment_id: shipment_id.into(),
+        contacts: [(String::new(), contact)].into(),
+    };
+    ask(town, set);
+    let look = logistics::RecordAccess {
+        shipment_id: shipment_id.into(),
+        carrier_id: "acme".into(),
+        method: "GetShipment".into(),
+        purpose: "CARRIES_THE_LOAD".into(),
+        content_sha256: None,
+    };
+    by(town, "acme", look);
 }
 
 /// The receiver's PIN, told wrongly and rightly.

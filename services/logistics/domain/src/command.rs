@@ -10,14 +10,15 @@ use proto::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::RecordAccess,
     freight::command::{
         AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
         CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ErasePhotos,
-        ErasePhotosOfHousehold, ExpirePass, ExpireTender, IssuePass, IssuePin, OfferCapacity,
-        OpenIncident, RecordProof, RefusePass, RegisterCarrier, RegisterDriver, RegisterVehicle,
-        ReportMilestone, ReportPosition, ResumeCarrier, RevokePass, StorePhoto, SuspendCarrier,
-        TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender,
-        WithdrawVehicle,
+        ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender, IssuePass,
+        IssuePin, OfferCapacity, OpenIncident, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
+        RegisterCarrier, RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition,
+        ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier, TenderShipment,
+        TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
     },
     units::Grams,
 };
@@ -108,6 +109,11 @@ commands! {
     DeclareHandover;
     TransferCustody;
     RecordProof;
+    SetContacts;
+    /// Timer.
+    EraseShipmentPersonalData;
+    RecordShipmentKeyDestroyed;
+    RecordAccess;
     IssuePin;
     StorePhoto;
     /// Timer.

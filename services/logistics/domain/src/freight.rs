@@ -5,6 +5,7 @@
 pub(crate) mod capacity;
 pub(crate) mod carrier;
 pub(crate) mod command;
+pub(crate) mod contact;
 pub(crate) mod execution;
 pub(crate) mod handover;
 pub(crate) mod incident;
@@ -29,6 +30,7 @@ use crate::state::Moment;
 
 pub use capacity::Offer;
 pub use carrier::{Carrier, Record};
+pub use contact::PERSONAL_DAYS;
 pub use load::{LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Pickup};
 pub use pass::Pass;
 pub use photo::{PHOTOS_MAX, Photo};
@@ -49,6 +51,8 @@ pub(crate) struct Freight {
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
     pub photos: photo::Index,
+    /// Shipments whose personal data are erased and whose key is not destroyed.
+    pub keys_owed: BTreeSet<String>,
 }
 
 impl Freight {

@@ -297,22 +297,7 @@ impl PartnerService for Service {
         &self,
         request: Request<pb::GetShipmentRequest>,
     ) -> Answer<pb::GetShipmentResponse> {
-        let message = request.get_ref();
-        let id = &message.shipment_id;
-        let carrier_id = parse::carrier_id(&message.carrier_id)?;
-        let (found, position) = self
-            .partitions
-            .query(message, |machine, area, _| {
-                let shipment = machine.state().shipment(area, id)?;
-                let own = shipment.carrier() == Some(&carrier_id);
-                own.then(|| shipment.to_message())
-            })
-            .await?;
-        let shipment = found.ok_or_else(|| not_found(SERVICE, "shipment", "shipment_id", id))?;
-        Ok(Response::new(pb::GetShipmentResponse {
-            as_of_position: position.0,
-            shipment: Some(shipment),
-        }))
+        self.shipment(request).await
     }
 
     async fn list_shipments(

@@ -1,6 +1,6 @@
 //! Proofs, PINs and the manifest.
 
-use decider::Rejected;
+use decider::{Area, Rejected};
 use logistics_domain::{self as domain, FreightRejection, IssuePin, Rejection};
 use proto::{
     LogisticsEvent,
@@ -11,9 +11,9 @@ use rand::Rng;
 use service_kit::status::{not_found, status};
 use tonic::{Request, Response, Status};
 
-use super::{Answer, SERVICE, Service};
+use super::{Answer, SERVICE, Service, access::Look};
 use crate::{
-    error,
+    error, masking,
     parse::proof::{self as parse, PIN_DIGITS},
     photos::{Hash, Store},
 };
@@ -96,6 +96,7 @@ impl Service {
         &self,
         request: Request<pb::ListProofsRequest>,
     ) -> Answer<pb::ListProofsResponse> {
+        let asker = self.partitions.asker(&request)?;
         let message = request.get_ref();
         let (id, carrier_id) = (&message.shipment_id, &message.carrier_id);
         parse::of_shipment(carrier_id, id)?;
@@ -109,13 +110,46 @@ impl Service {
             .await?;
         let (area, shipment) =
             found.ok_or_else(|| not_found(SERVICE, "shipment", "shipment_id", id))?;
+        let look = Look {
+            asker: &asker,
+            area: &area,
+            shipment_id: id,
+            carrier_id,
+            method: "ListProofs",
+            content: None,
+        };
+        let clear = look.is_clear(&shipment);
+        if clear && shipment.proofs.iter().any(|p| p.recipient.is_some()) {
+            self.note_access(&look).await?;
+        }
         let store = self.store(&area)?;
-        let proofs = shipment.proofs.iter();
-        let proofs = proofs.map(|proof| view(&shipment, proof, &store));
+        let mut proofs = Vec::new();
+        for proof in &shipment.proofs {
+            let name = self.recipient(&area, id, proof, clear).await?;
+            proofs.push(view(&shipment, proof, name, &store));
+        }
         Ok(Response::new(pb::ListProofsResponse {
             as_of_position: position.0,
-            proofs: proofs.collect(),
+            proofs,
         }))
+    }
+
+    /// Empty where there is none, or none any more.
+    async fn recipient(
+        &self,
+        area: &Area,
+        shipment_id: &str,
+        proof: &domain::Proof,
+        clear: bool,
+    ) -> Result<String, Status> {
+        let Some(sealed) = &proof.recipient else {
+            return Ok(String::new());
+        };
+        let plain = self.open(area, sealed, shipment_id).await?;
+        let name = plain.map_or_else(String::new, |plain| {
+            String::from_utf8_lossy(&plain).into_owned()
+        });
+        Ok(if clear { name } else { masking::name(&name) })
     }
 
     pub(super) async fn manifest(
@@ -154,7 +188,12 @@ fn new_pin() -> String {
     format!("{number:0PIN_DIGITS$}")
 }
 
-fn view(shipment: &domain::Shipment, proof: &domain::Proof, store: &Store) -> pb::Proof {
+fn view(
+    shipment: &domain::Shipment,
+    proof: &domain::Proof,
+    recipient_name: String,
+    store: &Store,
+) -> pb::Proof {
     pb::Proof {
         proof_id: proof.proof_id.clone(),
         stop_id: proof.stop_id.clone(),
@@ -164,7 +203,7 @@ fn view(shipment: &domain::Shipment, proof: &domain::Proof, store: &Store) -> pb
         photo_state: photo_state(shipment, proof, store).into(),
         barcodes: proof.barcodes.clone(),
         relation: parse::relation(&proof.relation).into(),
-        recipient_name: String::new(),
+        recipient_name,
         pin_checked: proof.pin_checked,
         occurred_time: Some(to_proto(proof.occurred)),
     }

@@ -25,6 +25,22 @@ impl Service {
         sealed.map_err(|error| refused(&error, shipment_id))
     }
 
+    /// None where it was erased. What a shipment took along from another is
+    /// under that one's key, and never under one of another area or kind.
+    pub(super) async fn open(
+        &self,
+        area: &Area,
+        sealed: &Sealed,
+        shipment_id: &str,
+    ) -> Result<Option<Vec<u8>>, Status> {
+        if !sealed.key_id.starts_with(&shipment_key(area, "")) {
+            tracing::error!(shipment = shipment_id, "it has something of another's");
+            return Ok(None);
+        }
+        let opened = self.keys.open_sealed(sealed).await;
+        opened.map_err(|error| refused(&error, shipment_id))
+    }
+
     pub(super) async fn pin_mac(
         &self,
         area: &Area,

@@ -15,7 +15,7 @@ use service_kit::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Answer, SERVICE, Service};
+use super::{Answer, SERVICE, Service, access::Look};
 use crate::{
     error,
     parse::proof as parse,
@@ -167,6 +167,7 @@ impl Service {
         &self,
         request: Request<pb::DownloadPhotoRequest>,
     ) -> Answer<Parts<pb::DownloadPhotoResponse>> {
+        let asker = self.partitions.asker(&request)?;
         let message = request.get_ref();
         let (carrier_id, id) = (&message.carrier_id, &message.shipment_id);
         let hash = parse::photo(carrier_id, id, &message.sha256)?;
@@ -186,6 +187,15 @@ impl Service {
             Refusal::Disk
         })?;
         let bytes = bytes.ok_or(Refusal::Missing)?;
+        let look = Look {
+            asker: &asker,
+            area: &area,
+            shipment_id: id,
+            carrier_id,
+            method: "DownloadPhoto",
+            content: Some(hash),
+        };
+        self.note_access(&look).await?;
         Ok(Response::new(chunked(&photo, &bytes)))
     }
 }

@@ -4,6 +4,7 @@
 mod ask;
 mod day;
 mod feed;
+mod masking;
 mod pages;
 mod partner;
 mod proofs;

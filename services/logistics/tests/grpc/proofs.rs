@@ -13,6 +13,7 @@ use tonic::Code;
 
 use crate::{
     ask::{AREA, fresh},
+    masking::by,
     partner::{at, load, milestone, ready, reports},
     site::{Site, expected, ok, refused, wrong_fields},
 };
@@ -48,12 +49,17 @@ fn issue_pin(shipment_id: &str) -> IssuePinRequest {
 }
 
 pub async fn list(site: &mut Site, shipment_id: &str) -> Vec<Proof> {
+    list_as(site, "operator", shipment_id).await
+}
+
+pub async fn list_as(site: &mut Site, role: &'static str, shipment_id: &str) -> Vec<Proof> {
     let list = ListProofsRequest {
         area: AREA.into(),
         carrier_id: "acme".into(),
         shipment_id: shipment_id.into(),
         ..Default::default()
     };
+    let list = by(role, "reader-1", list);
     ok(site.partner.list_proofs(list).await).proofs
 }
 

@@ -57,12 +57,17 @@ pub struct Site {
     task: JoinHandle<anyhow::Result<()>>,
     // Dropped last, in this order.
     _tasks: JoinSet<()>,
-    _nats: NatsServer,
+    nats: Option<NatsServer>,
     directory: TempDir,
 }
 
 impl Site {
     pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// With a configuration of its own.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let nats = NatsServer::start(ServerOptions {
             store_dir: directory.path().join("nats"),
@@ -80,7 +85,8 @@ impl Site {
         let notification = Feed::start(&bus, Service::Notification, &mut tasks);
         let stop = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
-        let config = config(&directory, &nats);
+        let mut config = config(&directory, &nats);
+        change(&mut config);
         let task = tokio::spawn(logistics::run(config, Some(ready), stop.clone()));
         let Ok(Addresses { grpc, .. }) = is_ready.await else {
             panic!("the service ended: {:?}", task.await);
@@ -110,7 +116,7 @@ impl Site {
             stop,
             task,
             _tasks: tasks,
-            _nats: nats,
+            nats: Some(nats),
             directory,
         }
     }
@@ -161,6 +167,11 @@ impl Site {
         self.inventory.publish::<InventoryEvent>(DispatchRecalled {
             order_id: order_id.into(),
         });
+    }
+
+    /// From here on nothing reaches the bus.
+    pub fn stop_nats(&mut self) {
+        self.nats = None;
     }
 
     /// The service's own folder.

@@ -9,7 +9,7 @@ use std::{
 
 use decider::spec::START;
 use proto::{
-    NotificationEvent,
+    LogisticsEvent, NotificationEvent,
     admin::v1::AdvanceClockRequest,
     logistics::v1::{download_photo_response, upload_photo_request::Part, *},
     notification::v1::ContactErased,
@@ -188,6 +188,13 @@ async fn a_photo_comes_in_chunks_and_is_what_it_was() {
             .expect("a photo"),
         photo
     );
+    let access = site.recorded(|event| match event {
+        LogisticsEvent::PersonalDataAccessed(access) => Some(access.clone()),
+        _ => None,
+    });
+    let access = access.await;
+    assert_eq!(access.method, "DownloadPhoto");
+    assert_eq!(access.content_sha256, sha256(&photo));
     // A lost answer is asked for again, under the same id or a new one, and
     // needs no chunks then.
     assert_eq!(ok(send(&site, messages).await), first);

@@ -1,6 +1,8 @@
 //! What can be asked about the trunk leg. As in `crate::command`, formats and
 //! ranges were checked before.
 
+use std::collections::BTreeMap;
+
 use decider::Timestamp;
 use proto::{
     logistics::v1::{
@@ -245,6 +247,23 @@ pub struct RecordProof {
     /// Of the PIN that was told, as [`IssuePin`] has it.
     pub pin_mac: Option<[u8; 32]>,
     pub occurred: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetContacts {
+    pub shipment_id: String,
+    /// By stop; of the destination under nothing. Sealed.
+    pub contacts: BTreeMap<String, Sealed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EraseShipmentPersonalData {
+    pub shipment_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordShipmentKeyDestroyed {
+    pub shipment_id: String,
 }
 
 /// The PIN was made by who asks; the MAC of it with the shipment's key.

@@ -351,6 +351,7 @@ fn failed_pickup(
         return vec![];
     };
     let mut events = shipment::draft_events(freight, &load, 0, "", &command.shipment_id, context);
+    events.extend(after.contacts_for(context.new_id(0), &command.stop_id));
     let pickups = after.load.pickups.iter();
     let all_failed = pickups
         .map(|pickup| after.pickups.get(&pickup.stop_id))

@@ -170,6 +170,10 @@ impl Shipment {
             weight_grams: self.load.weight().0,
             revision: self.revision.0,
             proof_count: i32::try_from(self.proofs.len()).unwrap_or(i32::MAX),
+            // In clear nowhere in the state: who shows them opens them.
+            contacts: vec![],
+            contacts_masked: false,
+            personal_data_erased_time: self.personal_erased.map(to_proto),
         }
     }
 
@@ -212,6 +216,9 @@ impl Shipment {
         }
         if !self.proofs.is_empty() {
             line += &format!(", {} proofs", self.proofs.len());
+        }
+        if self.personal_erased.is_some() {
+            line += ", personal data erased";
         }
         line
     }

@@ -35,10 +35,8 @@ pub(crate) fn issue(
     context: &Context,
 ) -> Result<Vec<LogisticsEvent>, Rejection> {
     let shipment = freight.shipment_in(&context.area, &command.shipment_id)?;
-    shipment.must(
-        shipment.ended.is_none(),
-        "a PIN is for a shipment that is still to come",
-    )?;
+    let open = shipment.ended.is_none();
+    shipment.must(open, "a PIN is for a shipment that is still to come")?;
     Ok(vec![
         pb::PinIssued {
             shipment_id: command.shipment_id.clone(),

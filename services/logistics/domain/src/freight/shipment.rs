@@ -9,6 +9,7 @@ use decider::{Area, Context, Revision, Timestamp};
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, LineCount, LineReceipt, ShipmentState},
+    types::v1::Sealed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,11 @@ pub struct Shipment {
     pub proofs: Vec<Proof>,
     pub photos: Vec<Photo>,
     pub pin: Option<Pin>,
+    /// Whom the driver asks for, by stop; at the destination under nothing.
+    pub contacts: BTreeMap<String, Sealed>,
+    /// When what is personal of it was erased, and when the key was destroyed.
+    pub personal_erased: Option<Timestamp>,
+    pub key_destroyed: Option<Timestamp>,
     pub incidents: BTreeMap<String, Incident>,
     pub drafted: Timestamp,
     pub ended: Option<Timestamp>,
@@ -289,6 +295,9 @@ fn made(event: &pb::ShipmentDrafted, area: &Area, at: Timestamp, revision: Revis
         proofs: vec![],
         photos: vec![],
         pin: None,
+        contacts: BTreeMap::new(),
+        personal_erased: None,
+        key_destroyed: None,
         incidents: BTreeMap::new(),
         drafted: at,
         ended: None,

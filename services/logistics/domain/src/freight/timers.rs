@@ -1,6 +1,6 @@
 //! What happens by itself on the trunk leg: a tender without an answer
-//! expires, a pass runs out, a shipment that was handed over is closed, a photo
-//! is erased.
+//! expires, a pass runs out, a shipment that was handed over is closed, photos
+//! and what is personal are erased.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use decider::{Due, Timestamp};
 
 use super::{
     Freight, Pass, Shipment,
-    command::{CloseShipment, ErasePhotos, ExpirePass, ExpireTender},
+    command::{CloseShipment, ErasePhotos, EraseShipmentPersonalData, ExpirePass, ExpireTender},
 };
 use crate::Command;
 use proto::logistics::v1::{PassState, ShipmentState};
@@ -24,6 +24,8 @@ pub(crate) enum Deadline {
     Close(String),
     /// A photo of the shipment has been kept long enough.
     Photos(String),
+    /// What is personal of the shipment has been kept long enough.
+    PersonalData(String),
 }
 
 /// At most `limit`, the earliest first.
@@ -50,6 +52,13 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
                 Deadline::Photos(shipment_id) => (
                     &freight.shipments.get(shipment_id)?.area,
                     ErasePhotos {
+                        shipment_id: shipment_id.clone(),
+                    }
+                    .into(),
+                ),
+                Deadline::PersonalData(shipment_id) => (
+                    &freight.shipments.get(shipment_id)?.area,
+                    EraseShipmentPersonalData {
                         shipment_id: shipment_id.clone(),
                     }
                     .into(),
@@ -98,11 +107,13 @@ impl Pass {
 }
 
 impl Shipment {
-    pub(crate) fn deadlines(&self) -> [Option<Timed>; 2] {
+    pub(crate) fn deadlines(&self) -> [Option<Timed>; 3] {
         let photos = self.photos.iter().filter(|photo| photo.erased.is_none());
         let first = photos.map(|photo| photo.delete_at).min();
         let photos = first.map(|at| (at, Deadline::Photos(self.shipment_id.clone())));
-        [self.next_step(), photos]
+        let erasure = self.erasure_due();
+        let erasure = erasure.map(|at| (at, Deadline::PersonalData(self.shipment_id.clone())));
+        [self.next_step(), photos, erasure]
     }
 
     fn next_step(&self) -> Option<Timed> {

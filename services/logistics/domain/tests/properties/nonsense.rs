@@ -407,7 +407,25 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
             ..Default::default()
         }
         .into(),
-        22 => match b % 5 {
+        22 => match b % 8 {
+            5 => pb::ShipmentContactsSet {
+                shipment_id,
+                contacts: vec![pb::SealedContact {
+                    stop_id: String::new(),
+                    contact: (a % 2 > 0).then(Default::default),
+                }],
+            }
+            .into(),
+            6 => pb::ShipmentPersonalDataErased { shipment_id }.into(),
+            7 => match a % 2 {
+                0 => pb::ShipmentKeyDestroyed { shipment_id }.into(),
+                _ => pb::PersonalDataAccessed {
+                    shipment_id,
+                    carrier_id,
+                    ..Default::default()
+                }
+                .into(),
+            },
             0 => pb::PinIssued {
                 shipment_id,
                 pin_mac: vec![a],

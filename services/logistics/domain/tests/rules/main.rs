@@ -1,5 +1,6 @@
 //! The rules of the logistics service, as given/when/then.
 
+mod contacts;
 mod custody;
 mod doorstep;
 mod haulage;
