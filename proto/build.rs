@@ -7,13 +7,14 @@ const ROOT: &str = "baogong";
 
 /// Messages that stand in the services' states, which are written as
 /// snapshots.
-const IN_STATES: [&str; 14] = [
+const IN_STATES: [&str; 15] = [
     "baogong.types.v1.Door",
     "baogong.types.v1.Line",
     "baogong.types.v1.Sealed",
     "baogong.order.v1.Offer",
     "baogong.inventory.v1.Allocation",
     "baogong.inventory.v1.Bag",
+    "baogong.logistics.v1.BagReceipt",
     "baogong.logistics.v1.Custodian",
     "baogong.logistics.v1.LineCount",
     "baogong.logistics.v1.LineReceipt",
@@ -25,7 +26,7 @@ const IN_STATES: [&str; 14] = [
 ];
 
 /// Enumerations that stand in them.
-const VALUES_IN_STATES: [&str; 16] = [
+const VALUES_IN_STATES: [&str; 18] = [
     "baogong.types.v1.Need",
     "baogong.order.v1.Channel",
     "baogong.order.v1.GroupBuyState",
@@ -36,6 +37,8 @@ const VALUES_IN_STATES: [&str; 16] = [
     "baogong.logistics.v1.IncidentKind",
     "baogong.logistics.v1.Milestone",
     "baogong.logistics.v1.PassState",
+    "baogong.logistics.v1.PhotoErasure",
+    "baogong.logistics.v1.PhotoFormat",
     "baogong.logistics.v1.ProofKind",
     "baogong.logistics.v1.ProofOutcome",
     "baogong.logistics.v1.ParcelState",

@@ -199,6 +199,15 @@ event_set!(
         IncidentOpened => "shipment": shipment_id;
         IncidentClosed => "shipment": shipment_id;
         ProofRecorded => "shipment": shipment_id;
+        PhotoStored => "shipment": shipment_id;
+        PhotoErased => "shipment": shipment_id;
+        HouseholdPhotosErased => "household-photos": household_id;
+        ShipmentContactsSet => "shipment": shipment_id;
+        ShipmentPersonalDataErased => "shipment": shipment_id;
+        ShipmentKeyDestroyed => "shipment": shipment_id;
+        PersonalDataAccessed => "access": shipment_id;
+        PinIssued => "shipment": shipment_id;
+        PinRefused => "shipment": shipment_id;
         ShipmentCancelled => "shipment": shipment_id;
         ShipmentClosed => "shipment": shipment_id;
     }

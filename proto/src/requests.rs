@@ -140,7 +140,11 @@ requests! {
             WithdrawTenderRequest
             TransferCustodyRequest
             CancelShipmentRequest
-            CloseShipmentRequest;
+            CloseShipmentRequest
+            SetContactsRequest
+            IssuePinRequest
+            RecordProofRequest
+            UploadPhotoRequest;
         revised:;
         queries:
             GetCheckpointRequest
@@ -154,6 +158,10 @@ requests! {
             ListShipmentsRequest
             GetPassRequest
             ListPassesRequest
+            ListProofsRequest
+            GetUploadRequest
+            DownloadPhotoRequest
+            GetManifestRequest
             GetCarrierRequest
             ListCarriersRequest;
     }

@@ -16,7 +16,13 @@ fn words<'a>(text: &'a str, open: &str, close: &str) -> BTreeSet<&'a str> {
 #[test]
 fn the_partner_guide_lists_every_reason_of_a_refusal() {
     let mut findings = Findings::default();
-    let code = tree::read(&tree::root().join("services/logistics/domain/src/freight/rejection.rs"));
+    let code = [
+        "services/logistics/domain/src/freight/rejection.rs",
+        "services/logistics/src/photos/refusal.rs",
+    ];
+    let code: String = code
+        .map(|file| tree::read(&tree::root().join(file)))
+        .concat();
     let guide = tree::read(&tree::root().join("docs/PARTNER_GUIDE.md"));
     let (_, listed) = guide.split_once("## When you are refused").expect("a list");
     // Of each row the first cell has the code.

@@ -241,6 +241,10 @@ pub struct TimelineArgs {
     /// Print at most so many records, the earliest; 0 prints all.
     #[arg(long, value_name = "RECORDS", default_value_t = 1000)]
     pub limit: usize,
+    /// Print what each record says, below it. With --stream access: who was
+    /// shown whose personal data, by which method and why.
+    #[arg(long)]
+    pub fields: bool,
     #[command(flatten)]
     pub source: SourceArgs,
     /// Cut lines to so many characters; 0 cuts nothing.

@@ -154,7 +154,13 @@ async fn run_timeline(args: TimelineArgs) -> anyhow::Result<Verdict> {
     let wanted = timeline::Wanted::parse(&args)?;
     let history = read(&args.source.source()?).await?;
     let timeline = timeline::timeline(&history, &wanted)?;
-    print(args.json, &timeline, || timeline.text(args.width))?;
+    print(args.json, &timeline, || {
+        if args.fields {
+            timeline.text_with_fields(args.width)
+        } else {
+            timeline.text(args.width)
+        }
+    })?;
     Ok(Verdict::Holds)
 }
 

@@ -134,9 +134,19 @@ pub fn timeline(history: &History, wanted: &Wanted) -> Result<Timeline, AuditErr
 }
 
 impl Timeline {
-    /// For people.
+    /// For people: a line for each record.
     #[must_use]
     pub fn text(&self, width: usize) -> String {
+        self.lines(width, table::of_streams)
+    }
+
+    /// For people: what each record says stands below it.
+    #[must_use]
+    pub fn text_with_fields(&self, width: usize) -> String {
+        self.lines(width, table::with_fields)
+    }
+
+    fn lines(&self, width: usize, table: fn(&mut String, &[Line], usize)) -> String {
         let mut out = String::new();
         let _ = writeln!(
             out,
@@ -146,7 +156,7 @@ impl Timeline {
             self.records.len() + self.left_out
         );
         if !self.records.is_empty() {
-            table::of_streams(&mut out, &self.records, width);
+            table(&mut out, &self.records, width);
         }
         if self.left_out > 0 {
             let _ = writeln!(

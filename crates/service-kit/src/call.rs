@@ -1,6 +1,8 @@
 //! What every gRPC handler does first and last: find the partition, read who
 //! asks, submit, answer.
 
+mod asking;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use access::Caller;
@@ -21,6 +23,8 @@ use crate::{
     status::{self, RejectionCode},
     telemetry,
 };
+
+pub use asking::Asker;
 
 /// The partitions hosted by this process.
 pub struct Partitions<D: Domain> {

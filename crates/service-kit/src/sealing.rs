@@ -13,6 +13,7 @@
 mod aead;
 mod cache;
 mod error;
+mod mac;
 mod master;
 mod own_copy;
 mod rotation;
@@ -66,6 +67,12 @@ pub struct Opened {
 #[must_use]
 pub fn household_key(area: &Area, household_id: &str) -> String {
     format!("household/{area}/{household_id}")
+}
+
+/// Key id of a shipment: of who receives it, and of its PIN.
+#[must_use]
+pub fn shipment_key(area: &Area, shipment_id: &str) -> String {
+    format!("shipment/{area}/{shipment_id}")
 }
 
 /// Whether a key id is that of the household; the first release did not name

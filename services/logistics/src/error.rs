@@ -63,7 +63,10 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::ReportTime { .. }
         | FreightRejection::ReportIncomplete { .. }
         | FreightRejection::Count { .. }
-        | FreightRejection::ProofIncomplete { .. } => Code::InvalidArgument,
+        | FreightRejection::ProofIncomplete { .. }
+        | FreightRejection::LabelTwice { .. }
+        | FreightRejection::PinWrong { .. } => Code::InvalidArgument,
+        FreightRejection::PhotoQuota { .. } => Code::ResourceExhausted,
         FreightRejection::CarrierSuspended { .. } => Code::PermissionDenied,
         FreightRejection::InUse { .. }
         | FreightRejection::PassIs { .. }
@@ -72,6 +75,9 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::NobodyHasCapacity { .. }
         | FreightRejection::TenderOver { .. }
         | FreightRejection::VehicleTooSmall { .. }
+        | FreightRejection::ShipmentFull { .. }
+        | FreightRejection::PinNotIssued { .. }
+        | FreightRejection::PinLocked { .. }
         | FreightRejection::ReportContradicts { .. } => Code::FailedPrecondition,
     }
 }

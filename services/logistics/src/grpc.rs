@@ -1,9 +1,14 @@
 //! gRPC handlers: parse, submit or query, answer. No rule lives here.
 
+mod access;
+mod contact;
 mod followup;
 mod freight;
 mod partner;
+mod proof;
 mod report;
+mod sealed;
+mod upload;
 mod watch;
 
 use decider::Service as ServiceName;
@@ -16,18 +21,21 @@ use proto::{
 use service_kit::{
     call::Partitions,
     partition::Committed,
+    sealing::KeyRing,
     status::{not_found, status},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
-use crate::{parse, query};
+use crate::{parse, photos::Photos, query};
 
 const SERVICE: ServiceName = ServiceName::Logistics;
 
-#[derive(Clone)]
 pub struct Service {
     pub partitions: Partitions<Logistics>,
+    /// Of receivers' names and PINs.
+    pub keys: KeyRing,
+    pub photos: Photos,
     /// Ends the streams that clients watch.
     pub stop: CancellationToken,
 }

@@ -1,6 +1,8 @@
 //! From request messages to commands that cannot be malformed.
 
+pub mod contact;
 pub mod freight;
+pub mod proof;
 
 use decider::Service;
 use logistics_domain as domain;

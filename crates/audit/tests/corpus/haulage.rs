@@ -6,8 +6,8 @@ use logistics_domain::{self as logistics, Command, Grams, Load, Logistics, Picku
 use proto::{
     LogisticsEvent,
     logistics::v1::{
-        DeclineReason, ExceptionCode, IncidentKind, LineReceipt, LoadLine, Milestone, Place,
-        PlaceKind, ProofKind, ProofOutcome,
+        BagCondition, BagReceipt, DeclineReason, ExceptionCode, IncidentKind, LineReceipt,
+        LoadLine, Milestone, PhotoFormat, Place, PlaceKind, ProofKind, ProofOutcome,
     },
     types::v1::Sealed,
 };
@@ -34,6 +34,17 @@ pub fn trunk_leg(town: &mut Town) {
     // The other pass runs out and the delivered shipment is closed.
     town.wait_minutes(14 * 60);
     leave(town);
+    forgotten(town);
+}
+
+/// Weeks later what is personal of the shipments is forgotten.
+fn forgotten(town: &mut Town) {
+    town.wait_minutes(logistics::PERSONAL_DAYS * 24 * 60);
+    let owed = town.logistics.state().shipment_keys_owed();
+    let owed: Vec<_> = owed.map(|(_, id)| id.to_owned()).collect();
+    for shipment_id in owed {
+        ask(town, logistics::RecordShipmentKeyDestroyed { shipment_id });
+    }
 }
 
 fn ask(town: &mut Town, command: impl Into<Command>) -> Vec<LogisticsEvent> {
@@ -251,6 +262,10 @@ fn report(town: &mut Town, shipment_id: &str, milestone: Milestone, stop_id: &st
             ExceptionCode::Unspecified
         },
         note: String::new(),
+        labels: match milestone {
+            Milestone::Loaded => vec!["bag-1".into()],
+            _ => vec![],
+        },
     };
     by(town, "acme", report);
 }
@@ -300,16 +315,20 @@ fn delivered(town: &mut Town, pass_id: &str) {
         kind: ProofKind::Photo,
         outcome: ProofOutcome::Delivered,
         content_sha256: Some([5; 32]),
-        barcode: String::new(),
+        barcodes: vec!["radish-1".into(), "radish-2".into()],
         relation: "colleague".into(),
         recipient: Some(Sealed {
             key_id: "shipment-1".into(),
             ciphertext: vec![1, 2, 3],
             ..Sealed::default()
         }),
+        pin_mac: None,
         occurred: town.now(),
     };
     by(town, "acme", proof);
+    contacts(town, &id);
+    pin(town, &id);
+    photos(town, &id);
     let transfer = logistics::TransferCustody {
         shipment_id: id,
         receiver_id: "porter-1".into(),
@@ -319,9 +338,79 @@ fn delivered(town: &mut Town, pass_id: &str) {
             damaged_units: 3,
             short_units: 2,
             note: "three crushed, two missing".into(),
+            bags: vec![BagReceipt {
+                label: "bag-1".into(),
+                condition: BagCondition::Damaged.into(),
+            }],
         }],
     };
     ask(town, transfer);
+}
+
+/// Whom the driver asks for, and that he did; a key that goes later.
+fn contacts(town: &mut Town, shipment_id: &str) {
+    let contact = Sealed {
+        key_id: "shipment-1".into(),
+        ciphertext: vec![4, 5, 6],
+        ..Sealed::default()
+    };
+    let set = logistics::SetContacts {
+        shipment_id: shipment_id.into(),
+        contacts: [(String::new(), contact)].into(),
+    };
+    ask(town, set);
+    let look = logistics::RecordAccess {
+        shipment_id: shipment_id.into(),
+        carrier_id: "acme".into(),
+        method: "GetShipment".into(),
+        purpose: "CARRIES_THE_LOAD".into(),
+        content_sha256: None,
+    };
+    by(town, "acme", look);
+}
+
+/// The receiver's PIN, told wrongly and rightly.
+fn pin(town: &mut Town, shipment_id: &str) {
+    let issue = logistics::IssuePin {
+        shipment_id: shipment_id.into(),
+        pin_mac: [3; 32],
+    };
+    ask(town, issue);
+    for mac in [4, 3] {
+        let proof = logistics::RecordProof {
+            shipment_id: shipment_id.into(),
+            carrier_id: "acme".into(),
+            stop_id: String::new(),
+            kind: ProofKind::Pin,
+            outcome: ProofOutcome::Delivered,
+            content_sha256: None,
+            barcodes: vec![],
+            relation: String::new(),
+            recipient: None,
+            pin_mac: Some([mac; 32]),
+            occurred: town.now(),
+        };
+        by(town, "acme", proof);
+    }
+}
+
+/// One that goes with its time, one with its household.
+fn photos(town: &mut Town, shipment_id: &str) {
+    for (content, household_id) in [(5, None), (6, Some("H-photo".to_owned()))] {
+        let store = logistics::StorePhoto {
+            shipment_id: shipment_id.into(),
+            carrier_id: "acme".into(),
+            content_sha256: [content; 32],
+            format: PhotoFormat::Jpeg,
+            size_bytes: 40_000,
+            delete_at: hours(town, 10),
+            household_id,
+            quota_bytes: 1_000_000,
+        };
+        by(town, "acme", store);
+    }
+    let household_id = "H-photo".into();
+    ask(town, logistics::ErasePhotosOfHousehold { household_id });
 }
 
 /// Nothing could be picked up, and the next firm is suspended meanwhile.

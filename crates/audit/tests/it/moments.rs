@@ -137,6 +137,24 @@ fn a_span_is_told_over_all_logs_in_the_order_of_time() {
 }
 
 #[test]
+fn what_each_record_says_stands_below_it() {
+    let wanted = Wanted {
+        stream: Some("checkpoint".into()),
+        ..wanted()
+    };
+    let text = told(&wanted).text_with_fields(0);
+    let lines: Vec<_> = text
+        .lines()
+        .skip_while(|line| !line.contains("@"))
+        .collect();
+    assert!(lines[0].contains("CheckpointRegistered"), "{text}");
+    assert!(
+        lines[1].contains("stream checkpoint/gate-1 revision 1  checkpoint_id gate-1"),
+        "{text}"
+    );
+}
+
+#[test]
 fn it_is_narrowed_down() {
     let of = |narrow: &dyn Fn(&mut Wanted)| {
         let mut wanted = wanted();

@@ -20,7 +20,7 @@ pub enum MasterCommand {
     /// under it, and the old wrappings are destroyed.
     ///
     /// Before it, the new key goes into sealing.master_key_file and the old one
-    /// into sealing.previous_master_keys of the services that seal (order,
+    /// into sealing.previous_master_keys of the services that seal (order, logistics,
     /// notification), and they are restarted; they keep working all the while.
     /// It may be stopped and run again at any time. After it, take the old key
     /// out of the configurations and destroy it.

@@ -10,13 +10,15 @@ use proto::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::RecordAccess,
     freight::command::{
         AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-        IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-        RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier,
-        RevokePass, SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity,
-        WithdrawDriver, WithdrawTender, WithdrawVehicle,
+        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ErasePhotos,
+        ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender, IssuePass,
+        IssuePin, OfferCapacity, OpenIncident, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
+        RegisterCarrier, RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition,
+        ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier, TenderShipment,
+        TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
     },
     units::Grams,
 };
@@ -107,6 +109,17 @@ commands! {
     DeclareHandover;
     TransferCustody;
     RecordProof;
+    SetContacts;
+    /// Timer.
+    EraseShipmentPersonalData;
+    RecordShipmentKeyDestroyed;
+    RecordAccess;
+    IssuePin;
+    StorePhoto;
+    /// Timer.
+    ErasePhotos;
+    /// From notification: the household's personal data are erased.
+    ErasePhotosOfHousehold;
     OpenIncident;
     CloseIncident;
 }

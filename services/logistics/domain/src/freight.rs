@@ -5,12 +5,17 @@
 pub(crate) mod capacity;
 pub(crate) mod carrier;
 pub(crate) mod command;
+pub(crate) mod contact;
 pub(crate) mod execution;
 pub(crate) mod handover;
 pub(crate) mod incident;
 mod load;
+pub(crate) mod manifest;
 mod message;
 pub(crate) mod pass;
+pub(crate) mod photo;
+pub(crate) mod pin;
+pub(crate) mod proof;
 mod rejection;
 pub(crate) mod release;
 pub(crate) mod shipment;
@@ -28,8 +33,12 @@ use crate::state::Moment;
 
 pub use capacity::Offer;
 pub use carrier::{Carrier, Record};
+pub use contact::PERSONAL_DAYS;
 pub use load::{LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Pickup};
 pub use pass::Pass;
+pub use photo::{PHOTOS_MAX, Photo};
+pub use pin::{PIN_TRIES, Pin};
+pub use proof::{PROOFS_MAX, Proof};
 pub use rejection::{Rejection, Subject};
 pub use shipment::{Shipment, Tender};
 pub use tender::ANSWER_MINUTES;
@@ -47,6 +56,9 @@ pub(crate) struct Freight {
     pub held: BTreeMap<(Area, String), BTreeSet<String>>,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
+    pub photos: photo::Index,
+    /// Shipments whose personal data are erased and whose key is not destroyed.
+    pub keys_owed: BTreeSet<String>,
 }
 
 impl Freight {
@@ -121,11 +133,11 @@ impl Freight {
     /// Changes a shipment, and what will happen to it by itself.
     fn change(&mut self, shipment_id: &str, moment: &Moment<'_>, f: impl FnOnce(&mut Shipment)) {
         if let Some(shipment) = self.shipments.get_mut(shipment_id) {
-            let before = shipment.deadline();
+            let before = shipment.deadlines();
             let holder = shipment.carrier().map(str::to_owned);
             f(shipment);
             shipment.revision = moment.revision;
-            timers::replace(&mut self.deadlines, before, shipment.deadline());
+            timers::replace(&mut self.deadlines, before, shipment.deadlines());
             if shipment.carrier() != holder.as_deref() {
                 hold(&mut self.held, shipment, holder);
             }
@@ -137,7 +149,7 @@ impl Freight {
             let before = pass.deadline();
             f(pass);
             pass.revision = moment.revision;
-            timers::replace(&mut self.deadlines, before, pass.deadline());
+            timers::replace(&mut self.deadlines, [before], [pass.deadline()]);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! folding of its events into the [`State`]; `query` reads the state for
 //! others.
 
+mod access;
 mod bags;
 mod checkpoint;
 mod command;
@@ -31,6 +32,7 @@ mod units;
 use decider::{Context, Domain, Due, Recorded, Service, StreamId, Timestamp, Violation};
 use proto::{AnyEvent, LogisticsEvent};
 
+pub use access::{ACCESS_MINUTES, RecordAccess};
 pub use bags::Bags;
 pub use checkpoint::Checkpoint;
 pub use command::{
@@ -45,14 +47,16 @@ pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
 pub use freight::command::{
     AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-    CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-    IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-    RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier, RevokePass,
-    SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver,
-    WithdrawTender, WithdrawVehicle,
+    CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ErasePhotos,
+    ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender, IssuePass,
+    IssuePin, OfferCapacity, OpenIncident, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
+    RegisterCarrier, RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition,
+    ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier, TenderShipment,
+    TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
 };
 pub use freight::{
-    ANSWER_MINUTES, Carrier, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, Pass, Pickup, Record,
+    ANSWER_MINUTES, Carrier, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, PERSONAL_DAYS,
+    PHOTOS_MAX, PIN_TRIES, PROOFS_MAX, Pass, Photo, Pickup, Pin, Proof, Record,
     Rejection as FreightRejection, Shipment, Subject, Tender,
 };
 pub use member::{Absence, DELIVERY_POST, Member, SHIFT_MAX_MINUTES, Shift};
@@ -149,7 +153,21 @@ impl Domain for Logistics {
             }
             Command::DeclareHandover(c) => Ok(freight::handover::declare(freight, c, context)?),
             Command::TransferCustody(c) => Ok(freight::handover::transfer(freight, c, context)?),
-            Command::RecordProof(c) => Ok(freight::handover::record_proof(freight, c, context)?),
+            Command::RecordProof(c) => Ok(freight::proof::record(freight, c, context)?),
+            Command::SetContacts(c) => Ok(freight::contact::set(freight, c, context)?),
+            Command::EraseShipmentPersonalData(c) => {
+                Ok(freight::contact::erase(freight, c, context)?)
+            }
+            Command::RecordShipmentKeyDestroyed(c) => {
+                Ok(freight::contact::destroy(freight, c, context)?)
+            }
+            Command::RecordAccess(c) => Ok(access::record(state, c, context)?),
+            Command::IssuePin(c) => Ok(freight::pin::issue(freight, c, context)?),
+            Command::StorePhoto(c) => Ok(freight::photo::store(freight, c, context)?),
+            Command::ErasePhotos(c) => Ok(freight::photo::erase(freight, c, context)?),
+            Command::ErasePhotosOfHousehold(c) => {
+                Ok(freight::photo::erase_of_household(freight, c, context))
+            }
             Command::OpenIncident(c) => Ok(freight::incident::open(freight, c, context)?),
             Command::CloseIncident(c) => Ok(freight::incident::close(freight, c, context)?),
         }
@@ -263,7 +281,24 @@ impl Domain for Logistics {
                 freight::handover::transferred(&mut state.freight, &mut state.faults, moment, e);
             }
             LogisticsEvent::ProofRecorded(e) => {
-                freight::handover::proof_recorded(&mut state.freight, moment, e)
+                freight::proof::recorded(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::ShipmentContactsSet(e) => {
+                freight::contact::contacts_set(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::ShipmentPersonalDataErased(e) => {
+                freight::contact::erased(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::ShipmentKeyDestroyed(e) => {
+                freight::contact::destroyed(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::PersonalDataAccessed(e) => access::recorded(state, moment, e),
+            LogisticsEvent::PinIssued(e) => freight::pin::issued(&mut state.freight, moment, e),
+            LogisticsEvent::PinRefused(e) => freight::pin::refused(&mut state.freight, moment, e),
+            LogisticsEvent::PhotoStored(e) => freight::photo::stored(&mut state.freight, moment, e),
+            LogisticsEvent::PhotoErased(e) => freight::photo::erased(&mut state.freight, moment, e),
+            LogisticsEvent::HouseholdPhotosErased(e) => {
+                freight::photo::erased_of_household(&mut state.freight, moment, e)
             }
             LogisticsEvent::IncidentOpened(e) => {
                 freight::incident::opened(&mut state.freight, moment, e)

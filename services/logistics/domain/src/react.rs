@@ -15,6 +15,7 @@ use crate::command::{
     Command, ExpectParcel, ExpectReplacement, GiveUpReplacement, Means, RecordCalled,
     RecordCollected, WithdrawParcel,
 };
+use crate::freight::command::ErasePhotosOfHousehold;
 
 pub(crate) fn react(event: &AnyEvent) -> Option<Command> {
     match event {
@@ -67,7 +68,7 @@ fn parcel_bag(bag: &Bag) -> ParcelBag {
     }
 }
 
-/// Only what was said about goods at a door.
+/// What was said about goods at a door, and whose personal data are erased.
 fn notification(event: &NotificationEvent) -> Option<Command> {
     let at_door = |kind: NotificationKind| kind == NotificationKind::GoodsAtDoor;
     let collected = |order_id: &str, means| {
@@ -77,6 +78,12 @@ fn notification(event: &NotificationEvent) -> Option<Command> {
         }))
     };
     match event {
+        NotificationEvent::ContactErased(event) => Some(
+            ErasePhotosOfHousehold {
+                household_id: event.household_id.clone(),
+            }
+            .into(),
+        ),
         NotificationEvent::MessageSent(event) if at_door(event.kind()) => Some(
             RecordCalled {
                 order_id: event.order_id.clone(),

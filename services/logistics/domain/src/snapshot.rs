@@ -3,10 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use decider::table::Table;
+use decider::{Timestamp, table::Table};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
+    access::Access,
     checkpoint::Checkpoint,
     custody::Faults,
     door::DoorKey,
@@ -27,6 +28,7 @@ struct Written<'a> {
     carriers: Vec<&'a Carrier>,
     passes: Vec<&'a Pass>,
     shipments: Vec<&'a Shipment>,
+    accesses: Vec<(&'a Access, Timestamp)>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +41,7 @@ struct Read {
     carriers: Vec<Carrier>,
     passes: Vec<Pass>,
     shipments: Vec<Shipment>,
+    accesses: Vec<(Access, Timestamp)>,
 }
 
 impl Serialize for State {
@@ -57,6 +60,7 @@ impl Serialize for State {
                 .collect(),
             passes: self.freight.passes.values().collect(),
             shipments: self.freight.shipments.values().collect(),
+            accesses: self.accesses.all().collect(),
         }
         .serialize(serializer)
     }
@@ -119,6 +123,11 @@ impl<'de> Deserialize<'de> for State {
             hold(&mut freight.held, shipment, None);
         }
         freight.set_deadlines();
+        freight.set_photos();
+        freight.set_keys_owed();
+        for (access, at) in read.accesses {
+            state.accesses.note(access, at);
+        }
         Ok(state)
     }
 }

@@ -16,6 +16,7 @@ use proto::{
 
 use crate::{
     Rejection,
+    access::Accesses,
     checkpoint::Checkpoint,
     command::RunCancelReason,
     custody::{self, Faults},
@@ -43,6 +44,7 @@ pub struct State {
     pub(crate) deadlines: BTreeSet<(Timestamp, String)>,
     pub(crate) faults: Faults,
     pub(crate) freight: Freight,
+    pub(crate) accesses: Accesses,
     pub(crate) names: Names,
     pub(crate) doors: Doors,
 }

@@ -94,6 +94,20 @@ impl FreightService for Service {
         Ok(Response::new(pb::TransferCustodyResponse { position }))
     }
 
+    async fn set_contacts(
+        &self,
+        request: Request<pb::SetContactsRequest>,
+    ) -> Answer<pb::SetContactsResponse> {
+        self.contacts(request).await
+    }
+
+    async fn issue_pin(
+        &self,
+        request: Request<pb::IssuePinRequest>,
+    ) -> Answer<pb::IssuePinResponse> {
+        self.pin(request).await
+    }
+
     async fn cancel_shipment(
         &self,
         request: Request<pb::CancelShipmentRequest>,
@@ -116,9 +130,9 @@ impl FreightService for Service {
         &self,
         request: Request<pb::DraftShipmentRequest>,
     ) -> Answer<pb::DraftShipmentResponse> {
-        let done = self.submit(request, parse::draft_shipment).await?;
+        let (done, position) = self.draft(request).await?;
         let mut answer = pb::DraftShipmentResponse {
-            position: done.position(),
+            position,
             ..Default::default()
         };
         for event in done.events() {

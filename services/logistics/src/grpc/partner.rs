@@ -152,6 +152,50 @@ impl PartnerService for Service {
         }))
     }
 
+    async fn record_proof(
+        &self,
+        request: Request<pb::RecordProofRequest>,
+    ) -> Answer<pb::RecordProofResponse> {
+        self.prove(request).await
+    }
+
+    async fn list_proofs(
+        &self,
+        request: Request<pb::ListProofsRequest>,
+    ) -> Answer<pb::ListProofsResponse> {
+        self.proofs(request).await
+    }
+
+    async fn upload_photo(
+        &self,
+        request: Request<Streaming<pb::UploadPhotoRequest>>,
+    ) -> Answer<pb::UploadPhotoResponse> {
+        self.upload(request).await
+    }
+
+    async fn get_upload(
+        &self,
+        request: Request<pb::GetUploadRequest>,
+    ) -> Answer<pb::GetUploadResponse> {
+        self.uploaded(request).await
+    }
+
+    type DownloadPhotoStream = Parts<pb::DownloadPhotoResponse>;
+
+    async fn download_photo(
+        &self,
+        request: Request<pb::DownloadPhotoRequest>,
+    ) -> Answer<Self::DownloadPhotoStream> {
+        self.download(request).await
+    }
+
+    async fn get_manifest(
+        &self,
+        request: Request<pb::GetManifestRequest>,
+    ) -> Answer<pb::GetManifestResponse> {
+        self.manifest(request).await
+    }
+
     type WatchTendersStream = Parts<pb::WatchTendersResponse>;
 
     async fn watch_tenders(
@@ -177,7 +221,9 @@ impl PartnerService for Service {
         &self,
         request: Request<pb::ReportEventsRequest>,
     ) -> Answer<pb::ReportEventsResponse> {
-        Ok(Response::new(self.take_reports(request).await?))
+        Ok(Response::new(
+            report::take(&self.partitions, request).await?,
+        ))
     }
 
     type StreamReportsStream = Parts<pb::StreamReportsResponse>;
@@ -186,29 +232,18 @@ impl PartnerService for Service {
         &self,
         request: Request<Streaming<pb::StreamReportsRequest>>,
     ) -> Answer<Self::StreamReportsStream> {
-        Ok(Response::new(report::answers(self.clone(), request)))
+        Ok(Response::new(report::answers(
+            self.partitions.clone(),
+            self.stop.clone(),
+            request,
+        )))
     }
 
     async fn get_shipment(
         &self,
         request: Request<pb::GetShipmentRequest>,
     ) -> Answer<pb::GetShipmentResponse> {
-        let message = request.get_ref();
-        let id = &message.shipment_id;
-        let carrier_id = parse::carrier_id(&message.carrier_id)?;
-        let (found, position) = self
-            .partitions
-            .query(message, |machine, area, _| {
-                let shipment = machine.state().shipment(area, id)?;
-                let own = shipment.carrier() == Some(&carrier_id);
-                own.then(|| shipment.to_message())
-            })
-            .await?;
-        let shipment = found.ok_or_else(|| not_found(SERVICE, "shipment", "shipment_id", id))?;
-        Ok(Response::new(pb::GetShipmentResponse {
-            as_of_position: position.0,
-            shipment: Some(shipment),
-        }))
+        self.shipment(request).await
     }
 
     async fn list_shipments(

@@ -15,6 +15,8 @@ const QUANTITY_MAX: i64 = 1_000_000_000;
 const ORDERS_MAX: usize = 500;
 const LABELS_MAX: usize = 100;
 const REPORTS_MAX: usize = 100;
+/// Bags scanned in one report: it must fit into one record of the log.
+const SCANNED_MAX: usize = 500;
 
 pub fn register_carrier(request: &pb::RegisterCarrierRequest) -> Parsed {
     let mut fields = Fields::new();
@@ -243,6 +245,7 @@ pub fn transfer_custody(request: &pb::TransferCustodyRequest) -> Parsed {
             damaged_units,
             short_units,
             note: fields.text(&format!("{place}.note"), &line.note, 0..=NOTE_MAX),
+            bags: bags(&mut fields, &place, &line.bags),
         }
     });
     let lines = lines.collect();
@@ -313,6 +316,7 @@ pub fn report(carrier_id: &str, report: &pb::CarrierReport) -> Parsed {
                 lines: counts(&mut fields, "milestone.lines", &milestone.lines),
                 reason: reason.unwrap_or_default(),
                 note: fields.text("milestone.note", &milestone.note, 0..=NOTE_MAX),
+                labels: scanned(&mut fields, "milestone.labels", &milestone.labels),
             };
             finish(fields, command)
         }
@@ -387,6 +391,28 @@ fn counts(fields: &mut Fields, list: &str, lines: &[pb::LineCount]) -> Vec<pb::L
         units: fields.number(&format!("{list}[{n}].units"), line.units, 0..=QUANTITY_MAX),
     });
     lines.collect()
+}
+
+/// Bags by their labels.
+fn scanned(fields: &mut Fields, list: &str, labels: &[String]) -> Vec<String> {
+    fields.list(list, labels, 0..=SCANNED_MAX);
+    let labels = labels.iter().take(SCANNED_MAX).enumerate();
+    labels
+        .map(|(n, label)| fields.text(&format!("{list}[{n}]"), label, 1..=LABEL_MAX))
+        .collect()
+}
+
+fn bags(fields: &mut Fields, line: &str, bags: &[pb::BagReceipt]) -> Vec<pb::BagReceipt> {
+    fields.list(&format!("{line}.bags"), bags, 0..=LABELS_MAX);
+    let bags = bags.iter().take(LABELS_MAX).enumerate().map(|(n, bag)| {
+        let at = format!("{line}.bags[{n}]");
+        let condition: pb::BagCondition = fields.choice(&format!("{at}.condition"), bag.condition);
+        pb::BagReceipt {
+            label: fields.text(&format!("{at}.label"), &bag.label, 1..=LABEL_MAX),
+            condition: condition.into(),
+        }
+    });
+    bags.collect()
 }
 
 /// The ids and numbers of it; whether it makes sense as a whole is decided.

@@ -4,10 +4,13 @@
 mod ask;
 mod day;
 mod feed;
+mod masking;
 mod pages;
 mod partner;
+mod proofs;
 mod recall;
 mod refusals;
 mod repeats;
 mod reports;
 mod site;
+mod uploads;

@@ -23,7 +23,7 @@ macro_rules! ask {
     };
 }
 
-fn at(minutes: i64) -> Option<prost_types::Timestamp> {
+pub fn at(minutes: i64) -> Option<prost_types::Timestamp> {
     Some(to_proto(START.plus_minutes(minutes)))
 }
 
@@ -39,7 +39,7 @@ fn place(kind: PlaceKind, place_id: &str, zone: &str) -> Option<Place> {
     })
 }
 
-fn load() -> Load {
+pub fn load() -> Load {
     Load {
         pickups: vec![Pickup {
             stop_id: "farm".into(),
@@ -123,7 +123,7 @@ pub fn milestone(
     }
 }
 
-fn reports(reports: Vec<CarrierReport>) -> ReportEventsRequest {
+pub fn reports(reports: Vec<CarrierReport>) -> ReportEventsRequest {
     ask!(ReportEventsRequest {
         carrier_id: "acme",
         reports: reports
@@ -196,6 +196,7 @@ async fn a_firm_carries_a_load_from_tender_to_hand_over() {
             damaged_units: 2,
             short_units: 0,
             note: "crushed".into(),
+            bags: vec![],
         }],
     });
     ok(site.freight.transfer_custody(transfer).await);

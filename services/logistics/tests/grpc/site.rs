@@ -1,16 +1,17 @@
 //! A checkpoint with this service, a nats-server and what the other services
 //! tell. Every wait is for a record of the service's own log.
 
-use std::{collections::VecDeque, fmt::Debug, time::Duration};
+use std::{collections::VecDeque, fmt::Debug, path::PathBuf, time::Duration};
 
 use bus::{
     Bus, BusOptions,
     server::{NatsServer, ServerOptions},
 };
 use decider::{Service, spec::START};
-use logistics::config::{Config, base};
+use logistics::config::{App, Config, base};
 use proto::{
     InventoryEvent, LogisticsEvent,
+    admin::v1::admin_service_client::AdminServiceClient,
     inventory::v1::{Bag, DispatchRecalled, OrderDispatched},
     log::v1::{ReadRequest, ReadResponse, log_service_client::LogServiceClient},
     logistics::v1::{
@@ -21,7 +22,7 @@ use proto::{
     types::v1::Door,
 };
 use service_kit::{
-    config::{ClockKind, NatsOptions, ServiceOptions},
+    config::{ClockKind, NatsOptions, SealingOptions, ServiceOptions},
     host::Addresses,
 };
 use tempfile::TempDir;
@@ -39,11 +40,15 @@ use crate::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// That a firm may upload in a day.
+pub const QUOTA_MIB: u32 = 12;
 
 pub struct Site {
     pub client: LogisticsServiceClient<Channel>,
     pub partner: PartnerServiceClient<Channel>,
     pub freight: FreightServiceClient<Channel>,
+    pub admin: AdminServiceClient<Channel>,
+    pub channel: Channel,
     pub inventory: Feed,
     pub notification: Feed,
     log: Streaming<ReadResponse>,
@@ -52,12 +57,17 @@ pub struct Site {
     task: JoinHandle<anyhow::Result<()>>,
     // Dropped last, in this order.
     _tasks: JoinSet<()>,
-    _nats: NatsServer,
-    _directory: TempDir,
+    nats: Option<NatsServer>,
+    directory: TempDir,
 }
 
 impl Site {
     pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// With a configuration of its own.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let nats = NatsServer::start(ServerOptions {
             store_dir: directory.path().join("nats"),
@@ -75,7 +85,8 @@ impl Site {
         let notification = Feed::start(&bus, Service::Notification, &mut tasks);
         let stop = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
-        let config = config(&directory, &nats);
+        let mut config = config(&directory, &nats);
+        change(&mut config);
         let task = tokio::spawn(logistics::run(config, Some(ready), stop.clone()));
         let Ok(Addresses { grpc, .. }) = is_ready.await else {
             panic!("the service ended: {:?}", task.await);
@@ -95,7 +106,9 @@ impl Site {
         Self {
             client: LogisticsServiceClient::new(channel.clone()),
             partner: PartnerServiceClient::new(channel.clone()),
-            freight: FreightServiceClient::new(channel),
+            freight: FreightServiceClient::new(channel.clone()),
+            admin: AdminServiceClient::new(channel.clone()),
+            channel,
             inventory,
             notification,
             log: log.expect("a log").into_inner(),
@@ -103,8 +116,8 @@ impl Site {
             stop,
             task,
             _tasks: tasks,
-            _nats: nats,
-            _directory: directory,
+            nats: Some(nats),
+            directory,
         }
     }
 
@@ -159,6 +172,16 @@ impl Site {
         self.inventory.publish::<InventoryEvent>(DispatchRecalled {
             order_id: order_id.into(),
         });
+    }
+
+    /// From here on nothing reaches the bus.
+    pub fn stop_nats(&mut self) {
+        self.nats = None;
+    }
+
+    /// The service's own folder.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data/logistics")
     }
 
     /// Reads on in the service's log up to the first event that `pick` wants;
@@ -232,6 +255,16 @@ fn config(directory: &TempDir, nats: &NatsServer) -> Config {
         nats: NatsOptions {
             url: nats.url(),
             ..NatsOptions::default()
+        },
+        sealing: SealingOptions {
+            master_key_file: directory.path().join("master.key"),
+            create_master_key: true,
+            ..SealingOptions::default()
+        },
+        app: App {
+            photo_mib_per_firm_and_day: QUOTA_MIB,
+            photo_stall_secs: 5,
+            ..App::default()
         },
         ..base()
     }

@@ -72,6 +72,9 @@ pub struct Carrier {
     pub drivers: BTreeSet<String>,
     pub offers: BTreeMap<String, Offer>,
     pub record: Record,
+    /// The latest day (UTC, since 1970) on which it stored photos, and their
+    /// bytes on that day.
+    pub photo_bytes: (i64, i64),
     pub registered: Timestamp,
     pub revision: Revision,
 }
@@ -122,6 +125,7 @@ pub(crate) fn registered(
             drivers: BTreeSet::new(),
             offers: BTreeMap::new(),
             record: Record::default(),
+            photo_bytes: (0, 0),
             registered: moment.at,
             revision: moment.revision,
         });

@@ -1,11 +1,13 @@
 //! What can be asked about the trunk leg. As in `crate::command`, formats and
 //! ranges were checked before.
 
+use std::collections::BTreeMap;
+
 use decider::Timestamp;
 use proto::{
     logistics::v1::{
-        DeclineReason, ExceptionCode, IncidentKind, LineCount, LineReceipt, Milestone, ProofKind,
-        ProofOutcome,
+        DeclineReason, ExceptionCode, IncidentKind, LineCount, LineReceipt, Milestone, PhotoFormat,
+        ProofKind, ProofOutcome,
     },
     types::v1::Sealed,
 };
@@ -196,6 +198,8 @@ pub struct ReportMilestone {
     /// With `PickupFailed` and `Lost`.
     pub reason: ExceptionCode,
     pub note: String,
+    /// With `Loaded`: bags that were scanned.
+    pub labels: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,7 +222,7 @@ pub struct DeclareHandover {
     pub lines: Vec<LineCount>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TransferCustody {
     pub shipment_id: String,
     pub receiver_id: String,
@@ -237,10 +241,65 @@ pub struct RecordProof {
     pub outcome: ProofOutcome,
     /// With a photo or signature.
     pub content_sha256: Option<[u8; 32]>,
-    pub barcode: String,
+    pub barcodes: Vec<String>,
     pub relation: String,
     pub recipient: Option<Sealed>,
+    /// Of the PIN that was told, as [`IssuePin`] has it.
+    pub pin_mac: Option<[u8; 32]>,
     pub occurred: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetContacts {
+    pub shipment_id: String,
+    /// By stop; of the destination under nothing. Sealed.
+    pub contacts: BTreeMap<String, Sealed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EraseShipmentPersonalData {
+    pub shipment_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordShipmentKeyDestroyed {
+    pub shipment_id: String,
+}
+
+/// The PIN was made by who asks; the MAC of it with the shipment's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuePin {
+    pub shipment_id: String,
+    pub pin_mac: [u8; 32],
+}
+
+/// The photo itself is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorePhoto {
+    pub shipment_id: String,
+    pub carrier_id: String,
+    pub content_sha256: [u8; 32],
+    /// Not `Unspecified`.
+    pub format: PhotoFormat,
+    /// Above zero.
+    pub size_bytes: i64,
+    pub delete_at: Timestamp,
+    /// A household that is to be seen in it.
+    pub household_id: Option<String>,
+    /// What a firm may store in a day (UTC).
+    pub quota_bytes: i64,
+}
+
+/// Those of which the time is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasePhotos {
+    pub shipment_id: String,
+}
+
+/// Those in which a household is to be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasePhotosOfHousehold {
+    pub household_id: String,
 }
 
 /// The incident's id is the command's `Context::new_id(0)`.

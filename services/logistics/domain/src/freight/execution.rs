@@ -20,6 +20,7 @@ use super::{
     Freight, Rejection, Subject,
     carrier::score,
     command::{AssignResources, ReportMilestone, ReportPosition},
+    manifest,
     shipment::{self, Resources, Shipment},
     tender,
 };
@@ -159,6 +160,7 @@ pub(crate) fn report(
     }
     check_time(shipment, command.occurred, context)?;
     let lines = check_content(shipment, command)?;
+    check_scanned(shipment, command)?;
     if shipment.departed.is_none() && command.milestone != Milestone::Lost {
         let Some(resources) = &shipment.resources else {
             return Err(shipment.is("name vehicle, driver and pass first"));
@@ -176,6 +178,7 @@ pub(crate) fn report(
         lines,
         reason: command.reason.into(),
         note: command.note.clone(),
+        labels: command.labels.clone(),
     };
     let mut after = shipment.clone();
     let news = after.learn(&event);
@@ -199,11 +202,18 @@ fn check_time(
     occurred: Timestamp,
     context: &Context,
 ) -> Result<(), Rejection> {
-    let accepted = shipment.tender.as_ref().and_then(|tender| tender.accepted);
-    shipment.must(
-        accepted.is_some() && shipment.state != ShipmentState::Cancelled,
-        "only an accepted shipment is reported about",
-    )?;
+    let going_on = shipment.accepted().is_some() && shipment.state != ShipmentState::Cancelled;
+    shipment.must(going_on, "only an accepted shipment is reported about")?;
+    check_occurred(shipment, occurred, context)
+}
+
+/// That it was not in the future, and not before the acceptance.
+pub(crate) fn check_occurred(
+    shipment: &Shipment,
+    occurred: Timestamp,
+    context: &Context,
+) -> Result<(), Rejection> {
+    let accepted = shipment.accepted();
     let wrong = |side| Err(Rejection::ReportTime { occurred, side });
     if occurred > context.now.plus_minutes(SKEW_MINUTES) {
         return wrong("in the future");
@@ -220,10 +230,9 @@ fn check_content(
     command: &ReportMilestone,
 ) -> Result<Vec<pb::LineCount>, Rejection> {
     let milestone = command.milestone;
-    let word = milestone.as_str_name().trim_start_matches("MILESTONE_");
     let incomplete = |needed| {
         Err(Rejection::ReportIncomplete {
-            milestone: word,
+            milestone: word(milestone),
             needed,
         })
     };
@@ -273,6 +282,23 @@ fn check_content(
         })
         .collect();
     counted(&command.lines, &planned)
+}
+
+/// Bags are scanned when they are loaded, and are the stop's.
+fn check_scanned(shipment: &Shipment, command: &ReportMilestone) -> Result<(), Rejection> {
+    if !command.labels.is_empty() && command.milestone != Milestone::Loaded {
+        return Err(Rejection::ReportIncomplete {
+            milestone: word(command.milestone),
+            needed: "no labels: bags are scanned with LOADED",
+        });
+    }
+    let pickup = shipment.load.pickup(&command.stop_id);
+    let lines = pickup.into_iter().flat_map(|pickup| &pickup.lines);
+    manifest::check_labels(lines, command.labels.iter().map(String::as_str))
+}
+
+fn word(milestone: Milestone) -> &'static str {
+    milestone.as_str_name().trim_start_matches("MILESTONE_")
 }
 
 /// What is counted of lines of which there are at most `bound`: nothing said
@@ -325,6 +351,7 @@ fn failed_pickup(
         return vec![];
     };
     let mut events = shipment::draft_events(freight, &load, 0, "", &command.shipment_id, context);
+    events.extend(after.contacts_for(context.new_id(0), &command.stop_id));
     let pickups = after.load.pickups.iter();
     let all_failed = pickups
         .map(|pickup| after.pickups.get(&pickup.stop_id))
@@ -356,6 +383,7 @@ impl Shipment {
                 let pickup = self.pickups.entry(pickup()).or_default();
                 if pickup.loaded.is_none() {
                     pickup.lines.clone_from(&event.lines);
+                    pickup.labels.clone_from(&event.labels);
                 }
                 &mut pickup.loaded
             }

@@ -1,36 +1,21 @@
 //! The hand-over at the destination (S16): the carrier declares what it hands
 //! over, the receiver what it found; both sides stand in the log, line by
-//! line. And the proofs, which failed and returned stops have too.
+//! line, and bag by bag where bags were looked at.
 
-use decider::{Context, Invariant, Timestamp};
+use decider::{Context, Invariant};
 use proto::{
     LogisticsEvent,
-    logistics::v1::{self as pb, LineCount, LineReceipt, ProofKind, ProofOutcome, ShipmentState},
-    time::{or_epoch, to_proto},
-    types::v1::Sealed,
+    logistics::v1::{self as pb, BagCondition, LineCount, LineReceipt, ShipmentState},
 };
-use serde::{Deserialize, Serialize};
 
 use super::{
     Freight, Rejection, Subject,
-    command::{DeclareHandover, RecordProof, TransferCustody},
+    command::{DeclareHandover, TransferCustody},
     execution::counted,
+    manifest,
     shipment::{Handover, Shipment},
 };
 use crate::{custody::Faults, state::Moment};
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Proof {
-    pub proof_id: String,
-    pub stop_id: String,
-    pub kind: ProofKind,
-    pub outcome: ProofOutcome,
-    pub content_sha256: Vec<u8>,
-    pub barcode: String,
-    pub relation: String,
-    pub recipient: Option<Sealed>,
-    pub occurred: Timestamp,
-}
 
 pub(crate) fn declare(
     freight: &Freight,
@@ -84,6 +69,9 @@ pub(crate) fn transfer(
         return repeated(shipment, command);
     };
     let lines = receipts(&command.lines, &handover.declared)?;
+    for line in &lines {
+        bags(shipment, line)?;
+    }
     let resources = shipment.resources.as_ref();
     Ok(vec![
         pb::CustodyTransferred {
@@ -158,6 +146,29 @@ fn receipts(given: &[LineReceipt], declared: &[LineCount]) -> Result<Vec<LineRec
     Ok(declared.iter().map(receipt).collect())
 }
 
+/// Bags are the line's, and what was found of them fits the units.
+fn bags(shipment: &Shipment, receipt: &LineReceipt) -> Result<(), Rejection> {
+    let labels = receipt.bags.iter().map(|bag| &*bag.label);
+    manifest::check_labels(shipment.load.of_line(&receipt.line_id), labels)?;
+    for bag in &receipt.bags {
+        let (word, units) = match bag.condition() {
+            BagCondition::Damaged => ("damaged", receipt.damaged_units),
+            BagCondition::Missing => ("missing", receipt.short_units),
+            BagCondition::Accepted | BagCondition::Unspecified => continue,
+        };
+        if units == 0 {
+            return Err(Rejection::Count {
+                line_id: receipt.line_id.clone(),
+                why: format!(
+                    "bag {} is {word}, and none of its units is counted so",
+                    bag.label
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn sum(receipt: &LineReceipt) -> i128 {
     i128::from(receipt.accepted_units)
         + i128::from(receipt.damaged_units)
@@ -191,68 +202,5 @@ pub(crate) fn transferred(
         handover.receipts.clone_from(&event.lines);
         handover.at = Some(moment.at);
         shipment.state = shipment.standing();
-    });
-}
-
-pub(crate) fn record_proof(
-    freight: &Freight,
-    command: &RecordProof,
-    context: &Context,
-) -> Result<Vec<LogisticsEvent>, Rejection> {
-    let shipment = freight.shipment_of(&context.area, &command.shipment_id, &command.carrier_id)?;
-    let accepted = shipment.state != ShipmentState::Tendered;
-    shipment.must(accepted, "proofs are those of an accepted shipment")?;
-    let known = command.stop_id.is_empty() || shipment.load.pickup(&command.stop_id).is_some();
-    if !known {
-        return Err(Rejection::unknown(Subject::Stop, &command.stop_id));
-    }
-    let needed = match command.kind {
-        ProofKind::Photo | ProofKind::Signature if command.content_sha256.is_none() => {
-            Some("what was uploaded")
-        }
-        ProofKind::Barcode if command.barcode.is_empty() => Some("the barcode"),
-        ProofKind::Unspecified => Some("its kind"),
-        _ => None,
-    };
-    if let Some(needed) = needed {
-        let kind = command.kind.as_str_name();
-        let kind = kind.trim_start_matches("PROOF_KIND_");
-        return Err(Rejection::ProofIncomplete { kind, needed });
-    }
-    let content = command.content_sha256.map(|hash| hash.to_vec());
-    Ok(vec![
-        pb::ProofRecorded {
-            shipment_id: command.shipment_id.clone(),
-            proof_id: context.new_id(0),
-            stop_id: command.stop_id.clone(),
-            kind: command.kind.into(),
-            outcome: command.outcome.into(),
-            content_sha256: content.unwrap_or_default(),
-            barcode: command.barcode.clone(),
-            relation: command.relation.clone(),
-            recipient: command.recipient.clone(),
-            occurred_time: Some(to_proto(command.occurred)),
-        }
-        .into(),
-    ])
-}
-
-pub(crate) fn proof_recorded(
-    freight: &mut Freight,
-    moment: &Moment<'_>,
-    event: &pb::ProofRecorded,
-) {
-    freight.change(&event.shipment_id, moment, |shipment| {
-        shipment.proofs.push(Proof {
-            proof_id: event.proof_id.clone(),
-            stop_id: event.stop_id.clone(),
-            kind: event.kind(),
-            outcome: event.outcome(),
-            content_sha256: event.content_sha256.clone(),
-            barcode: event.barcode.clone(),
-            relation: event.relation.clone(),
-            recipient: event.recipient.clone(),
-            occurred: or_epoch(event.occurred_time.as_ref()),
-        });
     });
 }

@@ -84,6 +84,11 @@ impl Load {
         self.pickups.iter().flat_map(|pickup| &pickup.lines)
     }
 
+    /// The line of this id, of any pickup.
+    pub(crate) fn of_line<'a>(&'a self, line_id: &'a str) -> impl Iterator<Item = &'a LoadLine> {
+        self.lines().filter(move |line| line.line_id == line_id)
+    }
+
     #[must_use]
     pub fn pickup(&self, stop_id: &str) -> Option<&Pickup> {
         self.pickups.iter().find(|pickup| pickup.stop_id == stop_id)

@@ -139,6 +139,7 @@ impl Shipment {
                 loaded_time: progress.loaded.map(to_proto),
                 failed_time: progress.failed.map(to_proto),
                 lines: progress.lines.clone(),
+                labels: progress.labels.clone(),
             })
         });
         let incidents = self.incidents.iter().map(|(id, incident)| pb::Incident {
@@ -172,6 +173,11 @@ impl Shipment {
             continues_shipment_id: self.continues.clone(),
             weight_grams: self.load.weight().0,
             revision: self.revision.0,
+            proof_count: i32::try_from(self.proofs.len()).unwrap_or(i32::MAX),
+            // In clear nowhere in the state: who shows them opens them.
+            contacts: vec![],
+            contacts_masked: false,
+            personal_data_erased_time: self.personal_erased.map(to_proto),
         }
     }
 
@@ -214,6 +220,9 @@ impl Shipment {
         }
         if !self.proofs.is_empty() {
             line += &format!(", {} proofs", self.proofs.len());
+        }
+        if self.personal_erased.is_some() {
+            line += ", personal data erased";
         }
         line
     }

@@ -21,6 +21,7 @@ pub enum Subject {
     Shipment,
     Stop,
     Line,
+    Label,
     Incident,
 }
 
@@ -35,6 +36,7 @@ impl Subject {
             Self::Shipment => "shipment",
             Self::Stop => "stop",
             Self::Line => "line",
+            Self::Label => "bag",
             Self::Incident => "incident",
         }
     }
@@ -147,6 +149,32 @@ pub enum Rejection {
         kind: &'static str,
         needed: &'static str,
     },
+    #[error("bag {label} is named twice: name each bag once")]
+    LabelTwice { label: String },
+    #[error("shipment {shipment_id} has {most} {what} already, which is the limit")]
+    ShipmentFull {
+        shipment_id: String,
+        what: &'static str,
+        most: usize,
+    },
+    #[error(
+        "{carrier_id} has stored {stored} bytes of photos today (UTC) and may store {quota}: upload \
+         it tomorrow, or send smaller photos"
+    )]
+    PhotoQuota {
+        carrier_id: String,
+        stored: i64,
+        quota: i64,
+    },
+    #[error("shipment {shipment_id} has no PIN: the receiver asks the dispatcher for one")]
+    PinNotIssued { shipment_id: String },
+    #[error("this is not the PIN of shipment {shipment_id}; {left} more tries are left")]
+    PinWrong { shipment_id: String, left: i32 },
+    #[error(
+        "a wrong PIN was told too often for shipment {shipment_id}: the dispatcher has to issue a \
+         new one"
+    )]
+    PinLocked { shipment_id: String },
 }
 
 impl Rejection {
@@ -170,6 +198,7 @@ impl Rejected for Rejection {
                 Subject::Shipment => "SHIPMENT_UNKNOWN",
                 Subject::Stop => "SHIPMENT_STOP_UNKNOWN",
                 Subject::Line => "LINE_UNKNOWN",
+                Subject::Label => "LABEL_UNKNOWN",
                 Subject::Incident => "INCIDENT_UNKNOWN",
             },
             Self::Exists { .. } => "ALREADY_REGISTERED",
@@ -191,6 +220,12 @@ impl Rejected for Rejection {
             Self::ReportContradicts { .. } => "REPORT_CONTRADICTS",
             Self::Count { .. } => "COUNT_INVALID",
             Self::ProofIncomplete { .. } => "PROOF_INCOMPLETE",
+            Self::LabelTwice { .. } => "LABEL_TWICE",
+            Self::ShipmentFull { .. } => "SHIPMENT_FULL",
+            Self::PhotoQuota { .. } => "PHOTO_QUOTA_USED_UP",
+            Self::PinNotIssued { .. } => "PIN_NOT_ISSUED",
+            Self::PinWrong { .. } => "PIN_WRONG",
+            Self::PinLocked { .. } => "PIN_LOCKED",
         }
     }
 }

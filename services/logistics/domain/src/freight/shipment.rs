@@ -9,6 +9,7 @@ use decider::{Area, Context, Revision, Timestamp};
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, LineCount, LineReceipt, ShipmentState},
+    types::v1::Sealed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ use super::{
     execution::Report,
     incident::Incident,
     load::Load,
+    photo::Photo,
+    pin::Pin,
+    proof::Proof,
     rejection::Subject,
     tender,
 };
@@ -51,6 +55,8 @@ pub struct PickupProgress {
     pub failed: Option<Timestamp>,
     /// What is on the vehicle.
     pub lines: Vec<LineCount>,
+    /// Bags that were scanned.
+    pub labels: Vec<String>,
 }
 
 impl PickupProgress {
@@ -60,7 +66,7 @@ impl PickupProgress {
 }
 
 /// Both sides of the hand-over.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Handover {
     pub declared: Vec<LineCount>,
     pub receiver_id: String,
@@ -95,7 +101,14 @@ pub struct Shipment {
     pub position: Option<(i32, i32, Timestamp)>,
     pub eta: Option<Timestamp>,
     pub handover: Option<Handover>,
-    pub proofs: Vec<super::handover::Proof>,
+    pub proofs: Vec<Proof>,
+    pub photos: Vec<Photo>,
+    pub pin: Option<Pin>,
+    /// Whom the driver asks for, by stop; at the destination under nothing.
+    pub contacts: BTreeMap<String, Sealed>,
+    /// When what is personal of it was erased, and when the key was destroyed.
+    pub personal_erased: Option<Timestamp>,
+    pub key_destroyed: Option<Timestamp>,
     pub incidents: BTreeMap<String, Incident>,
     pub drafted: Timestamp,
     pub ended: Option<Timestamp>,
@@ -124,6 +137,13 @@ impl Shipment {
                 | ShipmentState::InTransit
                 | ShipmentState::ArrivedDestination
         )
+    }
+
+    /// When the carrier that has it accepted it.
+    #[must_use]
+    pub fn accepted(&self) -> Option<Timestamp> {
+        let held = self.tender.as_ref().filter(|_| self.carrier().is_some());
+        held.and_then(|tender| tender.accepted)
     }
 
     /// Whether something is on the vehicle, or was.
@@ -273,6 +293,11 @@ fn made(event: &pb::ShipmentDrafted, area: &Area, at: Timestamp, revision: Revis
         eta: None,
         handover: None,
         proofs: vec![],
+        photos: vec![],
+        pin: None,
+        contacts: BTreeMap::new(),
+        personal_erased: None,
+        key_destroyed: None,
         incidents: BTreeMap::new(),
         drafted: at,
         ended: None,

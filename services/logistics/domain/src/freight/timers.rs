@@ -1,5 +1,6 @@
 //! What happens by itself on the trunk leg: a tender without an answer
-//! expires, a pass runs out, a shipment that was handed over is closed.
+//! expires, a pass runs out, a shipment that was handed over is closed, photos
+//! and what is personal are erased.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use decider::{Due, Timestamp};
 
 use super::{
     Freight, Pass, Shipment,
-    command::{CloseShipment, ExpirePass, ExpireTender},
+    command::{CloseShipment, ErasePhotos, EraseShipmentPersonalData, ExpirePass, ExpireTender},
 };
 use crate::Command;
 use proto::logistics::v1::{PassState, ShipmentState};
@@ -21,6 +22,10 @@ pub(crate) enum Deadline {
     Tender(String, i32),
     Pass(String),
     Close(String),
+    /// A photo of the shipment has been kept long enough.
+    Photos(String),
+    /// What is personal of the shipment has been kept long enough.
+    PersonalData(String),
 }
 
 /// At most `limit`, the earliest first.
@@ -41,6 +46,20 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
                     &freight.passes.get(pass_id)?.area,
                     ExpirePass {
                         pass_id: pass_id.clone(),
+                    }
+                    .into(),
+                ),
+                Deadline::Photos(shipment_id) => (
+                    &freight.shipments.get(shipment_id)?.area,
+                    ErasePhotos {
+                        shipment_id: shipment_id.clone(),
+                    }
+                    .into(),
+                ),
+                Deadline::PersonalData(shipment_id) => (
+                    &freight.shipments.get(shipment_id)?.area,
+                    EraseShipmentPersonalData {
+                        shipment_id: shipment_id.clone(),
                     }
                     .into(),
                 ),
@@ -67,14 +86,16 @@ pub(crate) fn next_due(freight: &Freight) -> Option<Timestamp> {
 
 type Timed = (Timestamp, Deadline);
 
-pub(crate) fn replace(
+pub(crate) fn replace<const N: usize>(
     deadlines: &mut BTreeSet<Timed>,
-    before: Option<Timed>,
-    after: Option<Timed>,
+    before: [Option<Timed>; N],
+    after: [Option<Timed>; N],
 ) {
     if before != after {
-        before.map(|before| deadlines.remove(&before));
-        deadlines.extend(after);
+        for before in before.into_iter().flatten() {
+            deadlines.remove(&before);
+        }
+        deadlines.extend(after.into_iter().flatten());
     }
 }
 
@@ -86,7 +107,16 @@ impl Pass {
 }
 
 impl Shipment {
-    pub(crate) fn deadline(&self) -> Option<Timed> {
+    pub(crate) fn deadlines(&self) -> [Option<Timed>; 3] {
+        let photos = self.photos.iter().filter(|photo| photo.erased.is_none());
+        let first = photos.map(|photo| photo.delete_at).min();
+        let photos = first.map(|at| (at, Deadline::Photos(self.shipment_id.clone())));
+        let erasure = self.erasure_due();
+        let erasure = erasure.map(|at| (at, Deadline::PersonalData(self.shipment_id.clone())));
+        [self.next_step(), photos, erasure]
+    }
+
+    fn next_step(&self) -> Option<Timed> {
         let id = self.shipment_id.clone();
         match self.state {
             ShipmentState::Tendered => {
@@ -106,7 +136,7 @@ impl Freight {
     /// Deadlines follow from the entities and are not written with them.
     pub(crate) fn set_deadlines(&mut self) {
         let passes = self.passes.values().filter_map(Pass::deadline);
-        let shipments = self.shipments.values().filter_map(Shipment::deadline);
-        self.deadlines = passes.chain(shipments).collect();
+        let shipments = self.shipments.values().flat_map(Shipment::deadlines);
+        self.deadlines = passes.chain(shipments.flatten()).collect();
     }
 }

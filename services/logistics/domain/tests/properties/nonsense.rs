@@ -284,7 +284,7 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
         units: number,
     };
     let load = (a % 5 > 0).then(|| one_farm().to_message());
-    match kind % 24 {
+    match kind % 25 {
         0 => pb::CarrierRegistered {
             carrier_id,
             name: String::new(),
@@ -407,7 +407,58 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
             ..Default::default()
         }
         .into(),
-        22 => pb::HandoverDeclared {
+        22 => match b % 8 {
+            5 => pb::ShipmentContactsSet {
+                shipment_id,
+                contacts: vec![pb::SealedContact {
+                    stop_id: String::new(),
+                    contact: (a % 2 > 0).then(Default::default),
+                }],
+            }
+            .into(),
+            6 => pb::ShipmentPersonalDataErased { shipment_id }.into(),
+            7 => match a % 2 {
+                0 => pb::ShipmentKeyDestroyed { shipment_id }.into(),
+                _ => pb::PersonalDataAccessed {
+                    shipment_id,
+                    carrier_id,
+                    ..Default::default()
+                }
+                .into(),
+            },
+            0 => pb::PinIssued {
+                shipment_id,
+                pin_mac: vec![a],
+            }
+            .into(),
+            1 => pb::PinRefused {
+                shipment_id,
+                carrier_id,
+                tries: short,
+            }
+            .into(),
+            2 => pb::PhotoStored {
+                shipment_id,
+                carrier_id,
+                content_sha256: vec![a % 3],
+                size_bytes: number,
+                delete_time: time(),
+                household_id: ["", "h-1"][usize::from(a % 2)].into(),
+                ..Default::default()
+            }
+            .into(),
+            3 => pb::PhotoErased {
+                shipment_id,
+                content_sha256: vec![a % 3],
+                reason: i32::from(a),
+            }
+            .into(),
+            _ => pb::HouseholdPhotosErased {
+                household_id: "h-1".into(),
+            }
+            .into(),
+        },
+        23 => pb::HandoverDeclared {
             shipment_id,
             carrier_id,
             driver_id: String::new(),

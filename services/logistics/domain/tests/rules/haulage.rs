@@ -222,6 +222,7 @@ pub fn report(
             ExceptionCode::Unspecified
         },
         note: String::new(),
+        labels: vec![],
     }
 }
 
@@ -276,6 +277,7 @@ pub fn take_over(id: &str, (accepted, damaged, short): (i64, i64, i64)) -> Trans
             damaged_units: damaged,
             short_units: short,
             note: "crushed".into(),
+            bags: vec![],
         }],
     }
 }

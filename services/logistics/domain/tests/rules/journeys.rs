@@ -1,11 +1,11 @@
 //! From acceptance to the hand-over: reports in any order, incidents, failed
-//! pickups, custody, proofs and returns (S13, S16).
+//! pickups, custody and returns (S13, S16).
 
 use decider::Domain;
 use logistics_domain::*;
 use proto::{
     LogisticsEvent,
-    logistics::v1::{LineCount, Milestone, ProofKind, ProofOutcome, ReportFit, ShipmentState},
+    logistics::v1::{LineCount, Milestone, ReportFit, ShipmentState},
 };
 
 use crate::{
@@ -305,37 +305,6 @@ fn the_latest_position_counts_by_its_own_time() {
     let shipment = shipment(&spec, &id);
     assert_eq!(shipment.position, Some((322, 963_000_000, minutes(90))));
     assert_eq!(shipment.eta, Some(minutes(150)));
-}
-
-#[test]
-fn proofs_say_what_they_are_of_also_where_it_failed() {
-    let mut spec = haulage();
-    let (id, _) = assigned(&mut spec, one_farm());
-    let proof = |kind, content_sha256| RecordProof {
-        shipment_id: id.clone(),
-        carrier_id: "acme".into(),
-        stop_id: "a".into(),
-        kind,
-        outcome: ProofOutcome::Failed,
-        content_sha256,
-        barcode: String::new(),
-        relation: "guard".into(),
-        recipient: None,
-        occurred: minutes(1),
-    };
-    spec.accept(proof(ProofKind::Photo, Some([1; 32])).into());
-    for (kind, content) in [
-        (ProofKind::Photo, None),
-        (ProofKind::Barcode, Some([1; 32])),
-    ] {
-        assert_eq!(refused(&mut spec, proof(kind, content)), "PROOF_INCOMPLETE");
-    }
-    let elsewhere = RecordProof {
-        stop_id: "z".into(),
-        ..proof(ProofKind::Photo, Some([1; 32]))
-    };
-    assert_eq!(refused(&mut spec, elsewhere), "SHIPMENT_STOP_UNKNOWN");
-    assert_eq!(shipment(&spec, &id).proofs.len(), 1);
 }
 
 #[test]

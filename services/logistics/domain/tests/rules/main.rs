@@ -1,12 +1,16 @@
 //! The rules of the logistics service, as given/when/then.
 
+mod contacts;
 mod custody;
 mod doorstep;
 mod haulage;
 mod history;
 mod journeys;
+mod manifests;
 mod passes;
+mod photos;
 mod plans;
+mod proofs;
 mod queries;
 mod roster;
 mod tenders;
