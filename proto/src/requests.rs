@@ -139,7 +139,10 @@ requests! {
             WithdrawTenderRequest
             TransferCustodyRequest
             CancelShipmentRequest
-            CloseShipmentRequest;
+            CloseShipmentRequest
+            OpenRouteRequest
+            ChangeRouteRequest
+            CloseRouteRequest;
         revised:;
         queries:
             GetCheckpointRequest
@@ -154,7 +157,10 @@ requests! {
             GetPassRequest
             ListPassesRequest
             GetCarrierRequest
-            ListCarriersRequest;
+            ListCarriersRequest
+            GetRouteRequest
+            ListRoutesRequest
+            ListWaitingGoodsRequest;
     }
     notification {
         commands:

@@ -27,6 +27,7 @@ pub fn code(rejection: &Rejection) -> Code {
         | Rejection::ShiftOverlaps { .. }
         | Rejection::ParcelElsewhere { .. }
         | Rejection::NotCustodian { .. }
+        | Rejection::OnLoad { .. }
         | Rejection::NothingToReceive { .. }
         | Rejection::NotReceived { .. }
         | Rejection::AwaitingReplacement { .. }
@@ -60,6 +61,7 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::NoCapacity { .. }
         | FreightRejection::ZoneNotApplied { .. }
         | FreightRejection::Load { .. }
+        | FreightRejection::Route { .. }
         | FreightRejection::ReportTime { .. }
         | FreightRejection::ReportIncomplete { .. }
         | FreightRejection::Count { .. }
@@ -72,6 +74,8 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::NobodyHasCapacity { .. }
         | FreightRejection::TenderOver { .. }
         | FreightRejection::VehicleTooSmall { .. }
+        | FreightRejection::RouteConflict { .. }
+        | FreightRejection::RouteClosed { .. }
         | FreightRejection::ReportContradicts { .. } => Code::FailedPrecondition,
     }
 }

@@ -3,6 +3,7 @@
 mod followup;
 mod freight;
 mod partner;
+mod route;
 mod watch;
 
 use decider::Service as ServiceName;

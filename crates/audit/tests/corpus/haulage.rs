@@ -319,6 +319,7 @@ fn delivered(town: &mut Town, pass_id: &str) {
             damaged_units: 3,
             short_units: 2,
             note: "three crushed, two missing".into(),
+            ..LineReceipt::default()
         }],
     };
     ask(town, transfer);

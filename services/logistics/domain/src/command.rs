@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     freight::command::{
-        AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-        IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-        RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier,
-        RevokePass, SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity,
-        WithdrawDriver, WithdrawTender, WithdrawVehicle,
+        AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, ChangeRoute,
+        CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftShipment,
+        ExpirePass, ExpireTender, GiveUpLoad, IssuePass, MakeLoad, OfferCapacity, OpenIncident,
+        OpenRoute, ReceiveLoad, RecordProof, RefusePass, RegisterCarrier, RegisterDriver,
+        RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier, RevokePass,
+        SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver,
+        WithdrawTender, WithdrawVehicle,
     },
     units::Grams,
 };
@@ -109,6 +110,15 @@ commands! {
     RecordProof;
     OpenIncident;
     CloseIncident;
+    OpenRoute;
+    ChangeRoute;
+    CloseRoute;
+    /// Timer: what waits on routes becomes a load.
+    MakeLoad;
+    /// Timer: nobody took the load until it was due.
+    GiveUpLoad;
+    /// Timer: the parcels of a load that was handed over or lost.
+    ReceiveLoad;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

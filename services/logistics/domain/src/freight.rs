@@ -1,18 +1,26 @@
 //! The trunk leg: partner carriers with their vehicles and drivers, the passes
-//! that let them drive, the tender of loads to them, and what is reported of a
-//! shipment until somebody took it over.
+//! that let them drive, the routes on which dispatched goods become loads, the
+//! tender of loads to them, and what is reported of a shipment until somebody
+//! took it over.
 
+pub(crate) mod arrival;
 pub(crate) mod capacity;
 pub(crate) mod carrier;
 pub(crate) mod command;
+pub(crate) mod consolidation;
 pub(crate) mod execution;
+pub(crate) mod goods;
 pub(crate) mod handover;
 pub(crate) mod incident;
 mod load;
+pub(crate) mod manifest;
 mod message;
+mod packing;
 pub(crate) mod pass;
+pub(crate) mod recall;
 mod rejection;
 pub(crate) mod release;
+pub(crate) mod route;
 pub(crate) mod shipment;
 pub(crate) mod tender;
 mod timers;
@@ -25,9 +33,11 @@ use crate::state::Moment;
 
 pub use capacity::Offer;
 pub use carrier::{Carrier, Record};
+pub use goods::{Goods, Where};
 pub use load::{LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Pickup};
 pub use pass::Pass;
 pub use rejection::{Rejection, Subject};
+pub use route::{Route, RoutePlan};
 pub use shipment::{Shipment, Tender};
 pub use tender::ANSWER_MINUTES;
 
@@ -39,6 +49,8 @@ pub(crate) struct Freight {
     pub carriers: BTreeMap<String, Carrier>,
     pub passes: BTreeMap<String, Pass>,
     pub shipments: BTreeMap<String, Shipment>,
+    pub routes: BTreeMap<String, Route>,
+    pub goods: goods::Book,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
 }

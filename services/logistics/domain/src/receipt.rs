@@ -34,6 +34,12 @@ pub(crate) fn receive(
         }
         let parcel = state.parcel_in(&context.area, &receipt.order_id)?;
         parcel::at_checkpoint(parcel, &command.checkpoint_id)?;
+        if let Some((_, shipment)) = state.freight.load_of(&receipt.order_id) {
+            return Err(Rejection::OnLoad {
+                order_id: receipt.order_id.clone(),
+                shipment_id: shipment.shipment_id.clone(),
+            });
+        }
         events.extend(receive_one(parcel, command, receipt)?.map(LogisticsEvent::from));
     }
     Ok(events)

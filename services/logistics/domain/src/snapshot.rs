@@ -10,7 +10,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody::Faults,
     door::DoorKey,
-    freight::{Carrier, Pass, Shipment},
+    freight::{Carrier, Goods, Pass, Route, Shipment},
     member::Member,
     parcel::Parcel,
     run::Run,
@@ -27,6 +27,8 @@ struct Written<'a> {
     carriers: Vec<&'a Carrier>,
     passes: Vec<&'a Pass>,
     shipments: Vec<&'a Shipment>,
+    routes: Vec<&'a Route>,
+    goods: Vec<&'a Goods>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +41,8 @@ struct Read {
     carriers: Vec<Carrier>,
     passes: Vec<Pass>,
     shipments: Vec<Shipment>,
+    routes: Vec<Route>,
+    goods: Vec<Goods>,
 }
 
 impl Serialize for State {
@@ -52,6 +56,8 @@ impl Serialize for State {
             carriers: self.freight.carriers.values().collect(),
             passes: self.freight.passes.values().collect(),
             shipments: self.freight.shipments.values().collect(),
+            routes: self.freight.routes.values().collect(),
+            goods: self.freight.goods.all.values().collect(),
         }
         .serialize(serializer)
     }
@@ -108,7 +114,12 @@ impl<'de> Deserialize<'de> for State {
         freight.passes = passes.map(|p| (p.pass_id.clone(), p)).collect();
         let shipments = read.shipments.into_iter();
         freight.shipments = shipments.map(|s| (s.shipment_id.clone(), s)).collect();
+        let routes = read.routes.into_iter();
+        freight.routes = routes.map(|r| (r.route_id.clone(), r)).collect();
         freight.set_deadlines();
+        for goods in read.goods {
+            freight.add_goods(goods);
+        }
         Ok(state)
     }
 }

@@ -9,4 +9,5 @@ mod partner;
 mod recall;
 mod refusals;
 mod repeats;
+mod routes;
 mod site;

@@ -23,7 +23,7 @@ macro_rules! ask {
     };
 }
 
-fn at(minutes: i64) -> Option<prost_types::Timestamp> {
+pub fn at(minutes: i64) -> Option<prost_types::Timestamp> {
     Some(to_proto(START.plus_minutes(minutes)))
 }
 
@@ -31,7 +31,7 @@ fn zones() -> Vec<String> {
     ["valley", "town"].map(String::from).to_vec()
 }
 
-fn place(kind: PlaceKind, place_id: &str, zone: &str) -> Option<Place> {
+pub fn place(kind: PlaceKind, place_id: &str, zone: &str) -> Option<Place> {
     Some(Place {
         kind: kind.into(),
         place_id: place_id.into(),
@@ -62,7 +62,7 @@ fn load() -> Load {
 }
 
 /// With vehicle, driver, capacity and an issued pass; the pass's id.
-async fn join(site: &mut Site, firm: &str) -> String {
+pub async fn join(site: &mut Site, firm: &str) -> String {
     let (partner, freight) = (&mut site.partner, &mut site.freight);
     let register = ask!(RegisterCarrierRequest {
         carrier_id: firm,
@@ -196,6 +196,7 @@ async fn a_firm_carries_a_load_from_tender_to_hand_over() {
             damaged_units: 2,
             short_units: 0,
             note: "crushed".into(),
+            ..Default::default()
         }],
     });
     ok(site.freight.transfer_custody(transfer).await);

@@ -44,6 +44,7 @@ pub struct Site {
     pub client: LogisticsServiceClient<Channel>,
     pub partner: PartnerServiceClient<Channel>,
     pub freight: FreightServiceClient<Channel>,
+    pub channel: Channel,
     pub inventory: Feed,
     pub notification: Feed,
     log: Streaming<ReadResponse>,
@@ -95,7 +96,8 @@ impl Site {
         Self {
             client: LogisticsServiceClient::new(channel.clone()),
             partner: PartnerServiceClient::new(channel.clone()),
-            freight: FreightServiceClient::new(channel),
+            freight: FreightServiceClient::new(channel.clone()),
+            channel,
             inventory,
             notification,
             log: log.expect("a log").into_inner(),

@@ -22,6 +22,7 @@ pub enum Subject {
     Stop,
     Line,
     Incident,
+    Route,
 }
 
 impl Subject {
@@ -36,6 +37,7 @@ impl Subject {
             Self::Stop => "stop",
             Self::Line => "line",
             Self::Incident => "incident",
+            Self::Route => "route",
         }
     }
 }
@@ -142,6 +144,18 @@ pub enum Rejection {
     },
     #[error("line {line_id}: {why}")]
     Count { line_id: String, why: String },
+    #[error("the route cannot be: {why}")]
+    Route { why: String },
+    #[error(
+        "what {holder_id} sends to {checkpoint_id} takes route {other_id}: close that one first"
+    )]
+    RouteConflict {
+        holder_id: String,
+        checkpoint_id: String,
+        other_id: String,
+    },
+    #[error("route {route_id} is closed ({reason}): open another one")]
+    RouteClosed { route_id: String, reason: String },
     #[error("a proof by {kind} needs {needed}")]
     ProofIncomplete {
         kind: &'static str,
@@ -171,6 +185,7 @@ impl Rejected for Rejection {
                 Subject::Stop => "SHIPMENT_STOP_UNKNOWN",
                 Subject::Line => "LINE_UNKNOWN",
                 Subject::Incident => "INCIDENT_UNKNOWN",
+                Subject::Route => "ROUTE_UNKNOWN",
             },
             Self::Exists { .. } => "ALREADY_REGISTERED",
             Self::CarrierSuspended { .. } => "CARRIER_SUSPENDED",
@@ -191,6 +206,9 @@ impl Rejected for Rejection {
             Self::ReportContradicts { .. } => "REPORT_CONTRADICTS",
             Self::Count { .. } => "COUNT_INVALID",
             Self::ProofIncomplete { .. } => "PROOF_INCOMPLETE",
+            Self::Route { .. } => "ROUTE_INVALID",
+            Self::RouteConflict { .. } => "ROUTE_CONFLICT",
+            Self::RouteClosed { .. } => "ROUTE_CLOSED",
         }
     }
 }

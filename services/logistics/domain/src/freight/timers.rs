@@ -1,13 +1,15 @@
 //! What happens by itself on the trunk leg: a tender without an answer
-//! expires, a pass runs out, a shipment that was handed over is closed.
+//! expires, a pass runs out, a shipment that was handed over is closed; loads
+//! are made of what waits on routes, given up when nobody took them, and
+//! handed over parcel by parcel.
 
 use std::collections::BTreeSet;
 
-use decider::{Due, Timestamp};
+use decider::{Area, Due, Timestamp};
 
 use super::{
     Freight, Pass, Shipment,
-    command::{CloseShipment, ExpirePass, ExpireTender},
+    command::{CloseShipment, ExpirePass, ExpireTender, GiveUpLoad, MakeLoad, ReceiveLoad},
 };
 use crate::Command;
 use proto::logistics::v1::{PassState, ShipmentState};
@@ -21,6 +23,12 @@ pub(crate) enum Deadline {
     Tender(String, i32),
     Pass(String),
     Close(String),
+    /// A load is made of what waits: area, checkpoint, end of the window.
+    Window(Area, String, Timestamp),
+    /// Nobody took a load of parcels until it was due.
+    GiveUp(String),
+    /// A shipment owes the checkpoint its parcels.
+    Parcels(String),
 }
 
 /// At most `limit`, the earliest first.
@@ -47,6 +55,28 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
                 Deadline::Close(shipment_id) => (
                     &freight.shipments.get(shipment_id)?.area,
                     CloseShipment {
+                        shipment_id: shipment_id.clone(),
+                    }
+                    .into(),
+                ),
+                Deadline::Window(area, checkpoint_id, window) => (
+                    area,
+                    MakeLoad {
+                        checkpoint_id: checkpoint_id.clone(),
+                        window: *window,
+                    }
+                    .into(),
+                ),
+                Deadline::GiveUp(shipment_id) => (
+                    &freight.shipments.get(shipment_id)?.area,
+                    GiveUpLoad {
+                        shipment_id: shipment_id.clone(),
+                    }
+                    .into(),
+                ),
+                Deadline::Parcels(shipment_id) => (
+                    &freight.shipments.get(shipment_id)?.area,
+                    ReceiveLoad {
                         shipment_id: shipment_id.clone(),
                     }
                     .into(),
@@ -97,6 +127,7 @@ impl Shipment {
                 let over = self.handover.as_ref()?.at?;
                 Some((over.plus_minutes(CLOSE_MINUTES), Deadline::Close(id)))
             }
+            ShipmentState::Draft => Some((self.gives_up()?, Deadline::GiveUp(id))),
             _ => None,
         }
     }

@@ -258,6 +258,7 @@ pub fn declare(id: &str, units: Option<i64>) -> DeclareHandover {
     let line = |units| LineCount {
         line_id: "a-radish".into(),
         units,
+        ..LineCount::default()
     };
     DeclareHandover {
         shipment_id: id.into(),
@@ -276,6 +277,7 @@ pub fn take_over(id: &str, (accepted, damaged, short): (i64, i64, i64)) -> Trans
             damaged_units: damaged,
             short_units: short,
             note: "crushed".into(),
+            ..LineReceipt::default()
         }],
     }
 }
