@@ -5,6 +5,7 @@ pub mod access;
 pub mod client;
 pub mod keys;
 pub mod memory;
+pub mod robot;
 pub mod scenario;
 pub mod suite;
 pub mod token;
