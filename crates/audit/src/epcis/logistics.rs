@@ -181,6 +181,9 @@ impl Way<'_> {
     fn received(&self, e: &ParcelReceived) -> Vec<Event> {
         let place = self.checkpoint(&e.checkpoint_id);
         let party = self.party("checkpoint", &e.checkpoint_id);
+        // Not always who had it from the store: a firm may have carried it.
+        let from = e.from.as_ref().map_or("", |custodian| &custodian.id);
+        let from = self.party("carrier", from);
         let base = self.maker.base;
         let (new, known): (Vec<&String>, Vec<&String>) = e
             .accepted_labels
@@ -200,7 +203,7 @@ impl Way<'_> {
                 .aggregation(part, action, "receiving", self.parcel(), bags)
                 .disposition("in_progress")
                 .stays_at(place.clone())
-                .passes(self.carrier(), party.clone());
+                .passes(from.clone(), party.clone());
             events.push(event);
         }
         for exception in &e.exceptions {
