@@ -10,7 +10,7 @@ pub(crate) mod gate;
 pub(crate) mod lots;
 pub(crate) mod receipts;
 pub(crate) mod replica;
-mod trunk;
+pub(crate) mod trunk;
 
 use decider::{Invariant, Violation};
 

@@ -4,19 +4,23 @@
 //!
 //! What it decides is apart from what it sends: [`brain`] answers tenders and
 //! names vehicles, [`journey`] says what is reported when; both are pure. Only
-//! [`carrier`] talks to the suite. All request and report ids follow from the
+//! [`Robot`] talks to the suite. All request and report ids follow from the
 //! firm and the shipment, so that a robot that was started anew does nothing
 //! twice.
 
 pub mod brain;
 pub mod carrier;
+mod driving;
 pub mod journey;
+mod key;
+mod work;
 
 use decider::Timestamp;
 
 pub use brain::{Act, Brain, Temper};
-pub use carrier::{Key, Robot};
+pub use carrier::Robot;
 pub use journey::Journey;
+pub use key::Key;
 
 /// A vehicle with its driver.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use proto::{
 };
 
 /// Of a shipment whose orders are parcels.
+#[derive(Debug)]
 struct Carried {
     load: Load,
     carrier_id: String,
@@ -15,15 +16,15 @@ struct Carried {
     order_ids: BTreeSet<String>,
 }
 
-#[derive(Default)]
-pub(super) struct Loads {
+#[derive(Debug, Default)]
+pub(crate) struct Loads {
     shipments: BTreeMap<String, Carried>,
     /// Who has the goods at a route's origin.
     holders: BTreeMap<String, String>,
 }
 
 /// Holder, orders, and labels of bags that stayed behind.
-pub(super) type Loading = (String, BTreeSet<String>, BTreeSet<String>);
+pub(crate) type Loading = (String, BTreeSet<String>, BTreeSet<String>);
 
 impl Loads {
     pub fn take(&mut self, event: &E) {

@@ -321,10 +321,7 @@ mod tests {
             brain.note(&tender(cursor, id, 1, 1));
         }
         let acts = named(&brain.acts());
-        assert_eq!(
-            acts,
-            ["decline s-1", "accept s-3 1", "assign v-1 to s-3"][..]
-        );
+        assert_eq!(acts, ["decline s-1", "accept s-3 1", "assign v-2 to s-3"]);
     }
 
     #[test]

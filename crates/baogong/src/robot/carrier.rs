@@ -1,84 +1,36 @@
-//! The robot's side of the wire. A call that a restart, a full queue or a lost
-//! connection refused is made again with the same request id; a stream that
-//! broke is taken up where it was.
+//! The robot's side of the wire: it joins, listens and answers. A call that a
+//! restart, a full queue or a lost connection refused is made again with the
+//! same request id; a stream that broke is taken up where it was.
 
 use std::{future::Future, time::Duration};
 
-use anyhow::Context;
-use decider::{Role, Timestamp};
+use decider::Role;
 use proto::{
     logistics::v1::{
-        AcceptTenderRequest, ApplyForPassRequest, AssignResourcesRequest, CarrierReport,
-        CloseIncidentRequest, DeclareHandoverRequest, DeclineTenderRequest, GetCarrierRequest,
-        GetShipmentRequest, IncidentKind, ListPassesRequest, ListShipmentsRequest,
-        OfferCapacityRequest, OpenIncidentRequest, RegisterDriverRequest, RegisterVehicleRequest,
-        ReportEventsRequest, ReportOutcome, Shipment, ShipmentState, WatchTendersRequest,
+        AcceptTenderRequest, ApplyForPassRequest, AssignResourcesRequest, DeclineTenderRequest,
+        GetCarrierRequest, GetShipmentRequest, ListPassesRequest, ListShipmentsRequest,
+        OfferCapacityRequest, RegisterDriverRequest, RegisterVehicleRequest, Shipment,
+        ShipmentState, WatchTendersRequest, WatchTendersResponse,
         freight_service_client::FreightServiceClient, partner_service_client::PartnerServiceClient,
     },
     time::to_proto,
 };
-use service_kit::peers::bearer;
 use sha2::{Digest, Sha256};
-use tokio_util::sync::CancellationToken;
 use tonic::{
-    Code, Request, Response, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
+    Code, Request, Response, Status, Streaming, service::interceptor::InterceptedService,
     transport::Channel,
 };
 
-use super::{Act, Brain, Firm, Journey};
-use crate::{
-    access::Credentials,
-    client::{by, heals},
-};
+use super::{Act, Brain, Firm, Key};
+use crate::client::{by, heals};
 
 /// Waiting times between tries double from the first to the last.
-const BACKOFF_FIRST: Duration = Duration::from_millis(20);
-const BACKOFF_LAST: Duration = Duration::from_secs(1);
-/// Reports of one call, as the API allows.
-const REPORTS_MAX: usize = 100;
+pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(20);
+pub(super) const BACKOFF_LAST: Duration = Duration::from_secs(1);
 const PAGE: i32 = 500;
 const REQUEST_ID_MAX: usize = 64;
-/// Minutes that a robot on the system's clock is on the way.
-const WAY_MINUTES: i64 = 30;
 
-/// With what a robot shows who it is.
-#[derive(Clone)]
-pub enum Key {
-    /// To a suite that asks for none.
-    None,
-    /// A token of the firm.
-    Token(MetadataValue<Ascii>),
-    /// The issuer of a laptop's suite makes one for the firm.
-    Issuer(Credentials),
-}
-
-impl Key {
-    /// # Errors
-    /// It has characters that no token has.
-    pub fn token(text: &str) -> anyhow::Result<Self> {
-        let value = bearer(text.trim()).context("a token has letters, digits and -_. only")?;
-        Ok(Self::Token(value))
-    }
-}
-
-impl Interceptor for Key {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        match self {
-            Self::None => Ok(request),
-            Self::Token(value) => {
-                request
-                    .metadata_mut()
-                    .insert("authorization", value.clone());
-                Ok(request)
-            }
-            Self::Issuer(credentials) => credentials.call(request),
-        }
-    }
-}
-
-type Link = InterceptedService<Channel, Key>;
+pub(super) type Link = InterceptedService<Channel, Key>;
 
 /// A firm at work.
 pub struct Robot {
@@ -116,13 +68,13 @@ impl Robot {
         Ok(Self::new(channel, key, firm, patience))
     }
 
-    fn by<T>(&self, message: T) -> Request<T> {
+    pub(super) fn by<T>(&self, message: T) -> Request<T> {
         by(Role::Carrier, &self.firm.carrier_id, message)
     }
 
     /// A request id that is the same whenever this is asked; where its parts
     /// are too long for one, a digest of them.
-    fn id(&self, what: &str) -> String {
+    pub(super) fn id(&self, what: &str) -> String {
         let id = format!("{}:{what}", self.firm.carrier_id);
         if id.len() <= REQUEST_ID_MAX {
             return id;
@@ -134,15 +86,15 @@ impl Robot {
             .collect()
     }
 
-    fn area(&self) -> String {
+    pub(super) fn area(&self) -> String {
         self.firm.area.clone()
     }
 
-    fn carrier_id(&self) -> String {
+    pub(super) fn carrier_id(&self) -> String {
         self.firm.carrier_id.clone()
     }
 
-    async fn call<T, F: Future<Output = Result<Response<T>, Status>>>(
+    pub(super) async fn call<T, F: Future<Output = Result<Response<T>, Status>>>(
         &self,
         make: impl Fn(PartnerServiceClient<Link>) -> F,
     ) -> Result<T, Status> {
@@ -264,9 +216,7 @@ impl Robot {
         Ok(())
     }
 
-    async fn watch(
-        &self,
-    ) -> Result<tonic::Streaming<proto::logistics::v1::WatchTendersResponse>, Status> {
+    pub(super) async fn watch(&self) -> Result<Streaming<WatchTendersResponse>, Status> {
         let request = WatchTendersRequest {
             area: self.area(),
             min_position: 0,
@@ -421,179 +371,6 @@ impl Robot {
             })
             .await?;
         Ok(found.shipment.unwrap_or_default())
-    }
-
-    /// Reports what a journey has to tell until a moment, in batches.
-    ///
-    /// # Errors
-    /// The status that ended it, or `FAILED_PRECONDITION` with what was
-    /// refused of the reports.
-    pub async fn drive(&self, journey: &mut Journey, until: Timestamp) -> Result<(), Status> {
-        loop {
-            let (first, reports) = journey.due(until, REPORTS_MAX);
-            if reports.is_empty() {
-                return Ok(());
-            }
-            self.report(journey.shipment_id(), first, reports).await?;
-        }
-    }
-
-    async fn report(
-        &self,
-        shipment_id: &str,
-        first: usize,
-        reports: Vec<CarrierReport>,
-    ) -> Result<(), Status> {
-        let request = ReportEventsRequest {
-            request_id: self.id(&format!("report:{shipment_id}:{first}-{}", reports.len())),
-            area: self.area(),
-            carrier_id: self.carrier_id(),
-            reports,
-        };
-        let told = self
-            .call(|mut c| {
-                let request = self.by(request.clone());
-                async move { c.report_events(request).await }
-            })
-            .await?;
-        let mut answers = told.answers.into_iter();
-        match answers.find(|answer| answer.outcome() == ReportOutcome::Refused) {
-            None => Ok(()),
-            Some(refused) => Err(Status::failed_precondition(format!(
-                "report {} of {shipment_id}: {}: {}",
-                refused.report_id, refused.reason, refused.message
-            ))),
-        }
-    }
-
-    /// Hands over all that was loaded.
-    ///
-    /// # Errors
-    /// The status that ended it.
-    pub async fn declare(&self, shipment_id: &str) -> Result<(), Status> {
-        let declare = DeclareHandoverRequest {
-            request_id: self.id(&format!("declare:{shipment_id}")),
-            area: self.area(),
-            carrier_id: self.carrier_id(),
-            shipment_id: shipment_id.to_owned(),
-            lines: vec![],
-        };
-        self.call(|mut c| {
-            let request = self.by(declare.clone());
-            async move { c.declare_handover(request).await }
-        })
-        .await
-        .map(|_| ())
-    }
-
-    /// Gives the incident's id.
-    ///
-    /// # Errors
-    /// The status that ended it.
-    pub async fn open_incident(
-        &self,
-        shipment_id: &str,
-        kind: IncidentKind,
-        note: &str,
-    ) -> Result<String, Status> {
-        let open = OpenIncidentRequest {
-            request_id: self.id(&format!("incident:{shipment_id}:{}", kind as i32)),
-            area: self.area(),
-            carrier_id: self.carrier_id(),
-            shipment_id: shipment_id.to_owned(),
-            kind: kind.into(),
-            note: note.to_owned(),
-        };
-        let opened = self
-            .call(|mut c| {
-                let request = self.by(open.clone());
-                async move { c.open_incident(request).await }
-            })
-            .await?;
-        Ok(opened.incident_id)
-    }
-
-    /// # Errors
-    /// The status that ended it.
-    pub async fn close_incident(
-        &self,
-        shipment_id: &str,
-        incident_id: &str,
-        resolution: &str,
-    ) -> Result<(), Status> {
-        let close = CloseIncidentRequest {
-            request_id: self.id(&format!("incident-closed:{incident_id}")),
-            area: self.area(),
-            carrier_id: self.carrier_id(),
-            shipment_id: shipment_id.to_owned(),
-            incident_id: incident_id.to_owned(),
-            resolution: resolution.to_owned(),
-        };
-        self.call(|mut c| {
-            let request = self.by(close.clone());
-            async move { c.close_incident(request).await }
-        })
-        .await
-        .map(|_| ())
-    }
-
-    /// Works by itself until it is stopped: listens, answers, and carries what
-    /// it accepted out at once, as if the way took no time. For harnesses; the
-    /// firm is to have joined.
-    ///
-    /// # Errors
-    /// The suite refused something that trying again does not heal.
-    pub async fn work(
-        &mut self,
-        now: impl Fn() -> Timestamp,
-        stop: &CancellationToken,
-    ) -> Result<(), Status> {
-        let mut pause = BACKOFF_FIRST;
-        while !stop.is_cancelled() {
-            let worked = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                worked = self.work_on_stream(&now) => worked,
-            };
-            match worked {
-                Err(status) if !heals(&status) => return Err(status),
-                Err(_) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(BACKOFF_LAST);
-                }
-                Ok(()) => pause = BACKOFF_FIRST,
-            }
-        }
-        Ok(())
-    }
-
-    /// Until the stream breaks.
-    async fn work_on_stream(&mut self, now: &impl Fn() -> Timestamp) -> Result<(), Status> {
-        let mut stream = self.watch().await?;
-        // What was accepted before a break is carried out now.
-        self.carry(now()).await?;
-        while let Some(message) = stream.message().await? {
-            self.brain.note(&message);
-            self.answer().await?;
-            self.carry(now()).await?;
-        }
-        Ok(())
-    }
-
-    async fn carry(&self, now: Timestamp) -> Result<(), Status> {
-        let ready = self.shipments(ShipmentState::ResourceAssigned).await?;
-        for shipment in ready {
-            let id = &shipment.shipment_id;
-            let load = shipment.load.clone().unwrap_or_default();
-            // A clock that runs on: all of it is told as of now.
-            let mut journey = Journey::at_once(id, &load, now, WAY_MINUTES);
-            self.drive(&mut journey, now).await?;
-        }
-        for shipment in self.shipments(ShipmentState::ArrivedDestination).await? {
-            if shipment.declared.is_empty() {
-                self.declare(&shipment.shipment_id).await?;
-            }
-        }
-        Ok(())
     }
 }
 

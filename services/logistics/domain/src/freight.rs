@@ -28,6 +28,7 @@ mod timers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use decider::{Area, Timestamp};
+use proto::logistics::v1::ShipmentState;
 
 use crate::state::Moment;
 
@@ -51,6 +52,8 @@ pub(crate) struct Freight {
     pub shipments: BTreeMap<String, Shipment>,
     pub routes: BTreeMap<String, Route>,
     pub goods: goods::Book,
+    /// Shipments that nobody has; follows from them and is not written.
+    pub drafts: BTreeSet<String>,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
 }
@@ -112,6 +115,11 @@ impl Freight {
             f(shipment);
             shipment.revision = moment.revision;
             timers::replace(&mut self.deadlines, before, shipment.deadline());
+            if shipment.state == ShipmentState::Draft {
+                self.drafts.insert(shipment_id.to_owned());
+            } else {
+                self.drafts.remove(shipment_id);
+            }
         }
     }
 

@@ -110,10 +110,10 @@ fn waiting(
     context: &Context,
 ) -> Vec<LogisticsEvent> {
     let mut events = Vec::new();
-    for shipment in freight.shipments.values() {
+    let drafts = freight.drafts.iter();
+    for shipment in drafts.filter_map(|id| freight.shipments.get(id)) {
         let load = &shipment.load;
-        let waits = shipment.state == pb::ShipmentState::Draft
-            && shipment.area == context.area
+        let waits = shipment.area == context.area
             && besides != Some(&shipment.shipment_id)
             && !shipment.passed_over.contains(&carrier.carrier_id);
         if waits && carrier.has_vehicle_for(load) && offer.takes(load, context.now) {

@@ -324,6 +324,7 @@ pub(crate) fn drafted(freight: &mut Freight, moment: &Moment<'_>, event: &pb::Sh
     }
     let shipment = made(event, moment.area, moment.at, moment.revision);
     freight.deadlines.extend(shipment.deadline());
+    freight.drafts.insert(event.shipment_id.clone());
     freight
         .shipments
         .insert(event.shipment_id.clone(), shipment);

@@ -134,10 +134,14 @@ impl Shipment {
 }
 
 impl Freight {
-    /// Deadlines follow from the entities and are not written with them.
+    /// Deadlines and drafts follow from the entities and are not written with
+    /// them.
     pub(crate) fn set_deadlines(&mut self) {
         let passes = self.passes.values().filter_map(Pass::deadline);
         let shipments = self.shipments.values().filter_map(Shipment::deadline);
         self.deadlines = passes.chain(shipments).collect();
+        let drafts = self.shipments.values();
+        let drafts = drafts.filter(|shipment| shipment.state == ShipmentState::Draft);
+        self.drafts = drafts.map(|s| s.shipment_id.clone()).collect();
     }
 }

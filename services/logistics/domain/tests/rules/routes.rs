@@ -1,5 +1,6 @@
 //! S08, S13: what is dispatched on a trunk route becomes loads.
 
+use decider::{Domain, EventSet};
 use logistics_domain::*;
 use proto::{
     LogisticsEvent,
@@ -383,6 +384,37 @@ fn a_waiting_load_is_made_smaller_for_a_smaller_vehicle() {
     );
     assert_eq!(waiting(&spec).len(), 40);
     assert_sound(&spec);
+}
+
+#[test]
+fn a_manifest_fits_into_a_record_of_the_log() {
+    let mut spec = haulage::haulage();
+    let large = RoutePlan {
+        weight_max: Grams(40_000_000),
+        orders_max: 500,
+        ..trunk_plan()
+    };
+    spec.accept(open(ROUTE, large).into());
+    // Ids as long as those of life, and a kilogram in five bags of five kinds.
+    for n in 0..600 {
+        let order_id = format!("01GBY00RQ0000000000000{n:04}");
+        let bags: Vec<_> = (1..=5).map(|n| bag(&order_id, n, 1)).collect();
+        let event = dispatched(&order_id, &door("E1", &order_id), &bags);
+        let heard = spec.react(decider::Service::Inventory, event);
+        assert!(heard.iter().all(Result::is_ok));
+    }
+    let mut largest = 0;
+    while let Some(at) = Logistics::next_due(&spec.state).filter(|at| *at <= window(1)) {
+        spec.context.now = spec.context.now.max(at);
+        for due in Logistics::due(&spec.state, spec.context.now) {
+            let events = spec.run(due.command).expect("carried out");
+            let bytes: usize = events.iter().map(|event| event.encode().len() + 300).sum();
+            largest = largest.max(bytes);
+        }
+    }
+    assert!((36_000..60 * 1024).contains(&largest), "{largest} bytes");
+    assert_eq!(waiting(&spec).len(), 600);
+    assert!(shipments(&spec).len() >= 2);
 }
 
 #[test]
