@@ -27,7 +27,6 @@ pub fn code(rejection: &Rejection) -> Code {
         | Rejection::ShiftOverlaps { .. }
         | Rejection::ParcelElsewhere { .. }
         | Rejection::NotCustodian { .. }
-        | Rejection::OnLoad { .. }
         | Rejection::NothingToReceive { .. }
         | Rejection::NotReceived { .. }
         | Rejection::AwaitingReplacement { .. }
@@ -74,6 +73,7 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::NobodyHasCapacity { .. }
         | FreightRejection::TenderOver { .. }
         | FreightRejection::VehicleTooSmall { .. }
+        | FreightRejection::OnLoad { .. }
         | FreightRejection::RouteConflict { .. }
         | FreightRejection::RouteClosed { .. }
         | FreightRejection::ReportContradicts { .. } => Code::FailedPrecondition,

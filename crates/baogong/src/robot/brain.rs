@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proto::logistics::v1::{
-    DeclineReason, Pass, PassState, Shipment, ShipmentState, WatchTendersResponse,
+    DeclineReason, Load, Pass, PassState, Shipment, ShipmentState, WatchTendersResponse,
     watch_tenders_response::Update,
 };
 use rand::{Rng, SeedableRng};
@@ -75,6 +75,7 @@ struct Tender {
     number: u64,
     round: i32,
     weight_grams: i64,
+    load: Option<Load>,
     /// It is still this firm's.
     open: bool,
     answered: bool,
@@ -142,6 +143,7 @@ impl Brain {
             number: self.asked,
             round: shipment.round,
             weight_grams: shipment.weight_grams,
+            load: shipment.load.clone(),
             // A round that is over comes without its load.
             open: shipment.load.is_some(),
             answered: false,
@@ -154,6 +156,17 @@ impl Brain {
         self.tenders.insert(shipment.shipment_id.clone(), tender);
     }
 
+    /// Of a shipment that it was asked about.
+    #[must_use]
+    pub fn load(&self, shipment_id: &str) -> Option<&Load> {
+        self.tenders.get(shipment_id)?.load.as_ref()
+    }
+
+    /// The shipment is no concern of the firm's any more.
+    pub fn forget(&mut self, shipment_id: &str) {
+        self.tenders.remove(shipment_id);
+    }
+
     pub fn note_pass(&mut self, pass: &Pass) {
         let key = (pass.vehicle_id.clone(), pass.driver_id.clone());
         if pass.state() == PassState::Issued {
@@ -163,8 +176,9 @@ impl Brain {
         }
     }
 
-    /// What is to be done now, in the order in which it was asked; each once.
-    /// A tender for which there is no vehicle with a pass yet stays open.
+    /// What is to be done now, in the order in which it was asked, until
+    /// [`Brain::done`] says that it was. A tender for which there is no vehicle
+    /// with a pass yet stays open.
     pub fn acts(&mut self) -> Vec<Act> {
         let mut acts = Vec::new();
         let mut open: Vec<(&String, &mut Tender)> = self
@@ -176,7 +190,7 @@ impl Brain {
         for (shipment_id, tender) in open {
             let (shipment_id, round) = (shipment_id.clone(), tender.round);
             match self.temper.answer(tender.number) {
-                Answer::Silence => {}
+                Answer::Silence => tender.answered = true,
                 Answer::Decline(reason) => acts.push(Act::Decline {
                     shipment_id,
                     round,
@@ -199,9 +213,15 @@ impl Brain {
                     });
                 }
             }
-            tender.answered = true;
         }
         acts
+    }
+
+    /// The tender was answered, with all that belongs to the answer.
+    pub fn done(&mut self, shipment_id: &str) {
+        if let Some(tender) = self.tenders.get_mut(shipment_id) {
+            tender.answered = true;
+        }
     }
 }
 
@@ -226,7 +246,7 @@ fn resources<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::logistics::v1::{Load, TenderEnd};
+    use proto::logistics::v1::TenderEnd;
 
     fn rig(n: u32, tons: i64) -> Rig {
         Rig {
@@ -288,6 +308,9 @@ mod tests {
         let mut brain = brain(Temper::default());
         brain.note(&tender(3, "s-1", 1, 4));
         assert_eq!(named(&brain.acts()), ["accept s-1 1", "assign v-1 to s-1"]);
+        // Until it is done it is to be done, whatever went wrong.
+        assert_eq!(brain.acts().len(), 2);
+        brain.done("s-1");
         assert_eq!(brain.acts(), []);
         // At least once: the same message again is no news.
         brain.note(&tender(3, "s-1", 1, 4));

@@ -251,19 +251,36 @@ impl Robot {
         }
     }
 
-    /// Answers what it was asked, and names vehicles for what it accepts. A
-    /// round that ended meanwhile is no failure.
+    /// Answers what it was asked, and names vehicles for what it accepts; gives
+    /// the shipments that are ready to leave. A round that ended meanwhile is
+    /// no failure.
     ///
     /// # Errors
     /// The status that ended it.
-    pub async fn answer(&mut self) -> Result<(), Status> {
+    pub async fn answer(&mut self) -> Result<Vec<String>, Status> {
+        let mut ready = Vec::new();
         for act in self.brain.acts() {
+            let (shipment_id, last) = match &act {
+                Act::Accept { shipment_id, .. } => (shipment_id.clone(), false),
+                Act::Decline { shipment_id, .. } | Act::Assign { shipment_id, .. } => {
+                    (shipment_id.clone(), true)
+                }
+            };
+            let assigns = matches!(act, Act::Assign { .. });
             match self.carry_out(act).await {
-                Err(status) if is_over(&status) => {}
-                done => done?,
+                Err(status) if is_over(&status) => self.brain.done(&shipment_id),
+                done => {
+                    done?;
+                    if last {
+                        self.brain.done(&shipment_id);
+                    }
+                    if assigns {
+                        ready.push(shipment_id);
+                    }
+                }
             }
         }
-        Ok(())
+        Ok(ready)
     }
 
     async fn carry_out(&self, act: Act) -> Result<(), Status> {

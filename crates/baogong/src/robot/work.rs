@@ -1,7 +1,7 @@
 //! A robot that is left to itself, for harnesses with hundreds of them.
 
 use decider::Timestamp;
-use proto::logistics::v1::ShipmentState;
+use proto::logistics::v1::{Load, ShipmentState};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -47,24 +47,25 @@ impl Robot {
     /// Until the stream breaks.
     async fn work_on_stream(&mut self, now: &impl Fn() -> Timestamp) -> Result<(), Status> {
         let mut stream = self.watch().await?;
-        // What was accepted before a break is carried out now.
-        self.carry(now()).await?;
+        self.go_on(now()).await?;
         while let Some(message) = stream.message().await? {
             self.brain.note(&message);
-            self.answer().await?;
-            self.carry(now()).await?;
+            for shipment_id in self.answer().await? {
+                if let Some(load) = self.brain.load(&shipment_id).cloned() {
+                    self.carry(&shipment_id, &load, now()).await?;
+                    self.brain.forget(&shipment_id);
+                }
+            }
         }
         Ok(())
     }
 
-    async fn carry(&self, now: Timestamp) -> Result<(), Status> {
-        let ready = self.shipments(ShipmentState::ResourceAssigned).await?;
-        for shipment in ready {
-            let id = &shipment.shipment_id;
+    /// What was accepted before the stream broke, or the robot was started
+    /// anew, is carried out now.
+    async fn go_on(&self, now: Timestamp) -> Result<(), Status> {
+        for shipment in self.shipments(ShipmentState::ResourceAssigned).await? {
             let load = shipment.load.clone().unwrap_or_default();
-            // A clock that runs on: all of it is told as of now.
-            let mut journey = Journey::at_once(id, &load, now, WAY_MINUTES);
-            self.drive(&mut journey, now).await?;
+            self.carry(&shipment.shipment_id, &load, now).await?;
         }
         for shipment in self.shipments(ShipmentState::ArrivedDestination).await? {
             if shipment.declared.is_empty() {
@@ -72,5 +73,12 @@ impl Robot {
             }
         }
         Ok(())
+    }
+
+    /// A clock that runs on: all of it is told as of now.
+    async fn carry(&self, shipment_id: &str, load: &Load, now: Timestamp) -> Result<(), Status> {
+        let mut journey = Journey::at_once(shipment_id, load, now, WAY_MINUTES);
+        self.drive(&mut journey, now).await?;
+        self.declare(shipment_id).await
     }
 }

@@ -55,14 +55,6 @@ pub enum Rejection {
         custodian: String,
     },
     #[error(
-        "order {order_id} is on the load of shipment {shipment_id}: take that over as a whole, or \
-         cancel it"
-    )]
-    OnLoad {
-        order_id: String,
-        shipment_id: String,
-    },
-    #[error(
         "nothing of order {order_id} is on its way to the checkpoint: its parcel is {}",
         word(*state)
     )]
@@ -231,7 +223,6 @@ impl Rejected for Rejection {
             Self::ParcelListedTwice { .. } => "PARCEL_LISTED_TWICE",
             Self::ParcelElsewhere { .. } => "PARCEL_ELSEWHERE",
             Self::NotCustodian { .. } => "NOT_CUSTODIAN",
-            Self::OnLoad { .. } => "PARCEL_ON_LOAD",
             Self::NothingToReceive { .. } => "NOTHING_TO_RECEIVE",
             Self::BagUnknown { .. } => "BAG_UNKNOWN",
             Self::BagListedTwice { .. } => "BAG_LISTED_TWICE",

@@ -228,6 +228,7 @@ impl Day {
             };
             answered
                 .await
+                .map(|_| ())
                 .map_err(|status| refused("a carrier answers", &status))?;
         }
         Ok(())

@@ -70,7 +70,7 @@ fn received(
     let Some(parcel) = state.parcels.get(goods.order_id.as_str()) else {
         return vec![];
     };
-    let handover = shipment.handover.clone().unwrap_or_default();
+    let keeper = shipment.handover.as_ref().map(|h| h.receiver_id.clone());
     let (mut accepted_labels, mut exceptions) = (Vec::new(), Vec::new());
     for bag in parcel.bags.iter() {
         let Some((code, note)) = fates.get(&bag.label) else {
@@ -93,7 +93,7 @@ fn received(
         accepted_labels,
         exceptions,
         household_id: (&parcel.household_id).into(),
-        keeper_id: handover.receiver_id,
+        keeper_id: keeper.unwrap_or_default(),
     };
     let mut events = vec![received.into()];
     if shipment.recalled.contains(&goods.order_id) {
@@ -175,6 +175,9 @@ fn going_back(
 
 /// What a report means for the parcels of a shipment, once it is folded.
 pub(crate) fn reported(state: &mut State, moment: &Moment<'_>, event: &pb::MilestoneReported) {
+    if !matches!(event.milestone(), Milestone::Loaded | Milestone::Lost) {
+        return;
+    }
     let shipment = state.freight.shipments.get(&event.shipment_id);
     let Some(shipment) = shipment
         .filter(|shipment| shipment.carries_parcels)

@@ -1,5 +1,7 @@
 //! What a firm offers to carry, where and when (S15).
 
+use std::collections::BTreeSet;
+
 use decider::{Context, Timestamp};
 use proto::{
     LogisticsEvent,
@@ -89,14 +91,19 @@ pub(crate) fn offer(
     };
     let mut events = vec![offered.into()];
     // Shipments that nobody could take wait for this.
-    events.extend(waiting(freight, carrier, &mut offer, None, context));
+    let tendered = waiting(freight, carrier, &mut offer, None, context);
+    let given: BTreeSet<&str> = tendered.iter().map(|t| &*t.shipment_id).collect();
     let room = carrier.vehicles.values().max();
     let room = room.map_or(Grams::ZERO, |largest| offer.free().min(*largest));
     let serves = |shipment: &Shipment| {
         let load = &shipment.load;
-        offer.serves(load.zones().into_iter(), load.due, context.now)
+        let passed = shipment.passed_over.contains(&carrier.carrier_id);
+        let open = !passed && !given.contains(&*shipment.shipment_id);
+        open && offer.serves(load.zones().into_iter(), load.due, context.now)
     };
     let smaller = consolidation::too_large(freight, context, room, serves, TENDERED_AT_ONCE);
+    let smaller: Vec<LogisticsEvent> = smaller.collect();
+    events.extend(tendered.into_iter().map(LogisticsEvent::from));
     events.extend(smaller);
     Ok(events)
 }
@@ -108,7 +115,7 @@ fn waiting(
     offer: &mut Offer,
     besides: Option<&str>,
     context: &Context,
-) -> Vec<LogisticsEvent> {
+) -> Vec<pb::ShipmentTendered> {
     let mut events = Vec::new();
     let drafts = freight.drafts.iter();
     for shipment in drafts.filter_map(|id| freight.shipments.get(id)) {
@@ -119,7 +126,7 @@ fn waiting(
         if waits && carrier.has_vehicle_for(load) && offer.takes(load, context.now) {
             offer.used = offer.used.plus(load.weight());
             let event = tender::event(shipment, &carrier.carrier_id, &offer.offer_id, context.now);
-            events.push(event.into());
+            events.push(event);
         }
         if events.len() >= TENDERED_AT_ONCE {
             break;
@@ -146,7 +153,8 @@ pub(crate) fn freed(
     };
     offer.used = offer.used.minus(tender.weight);
     let ended = Some(shipment.shipment_id.as_str());
-    waiting(freight, carrier, &mut offer, ended, context)
+    let tendered = waiting(freight, carrier, &mut offer, ended, context);
+    tendered.into_iter().map(LogisticsEvent::from).collect()
 }
 
 pub(crate) fn offered(freight: &mut Freight, moment: &Moment<'_>, event: &pb::CapacityOffered) {

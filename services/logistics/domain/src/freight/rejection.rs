@@ -156,6 +156,14 @@ pub enum Rejection {
     },
     #[error("route {route_id} is closed ({reason}): open another one")]
     RouteClosed { route_id: String, reason: String },
+    #[error(
+        "order {order_id} is on the load of shipment {shipment_id}: take that over as a whole, or \
+         cancel it"
+    )]
+    OnLoad {
+        order_id: String,
+        shipment_id: String,
+    },
     #[error("a proof by {kind} needs {needed}")]
     ProofIncomplete {
         kind: &'static str,
@@ -207,6 +215,7 @@ impl Rejected for Rejection {
             Self::Count { .. } => "COUNT_INVALID",
             Self::ProofIncomplete { .. } => "PROOF_INCOMPLETE",
             Self::Route { .. } => "ROUTE_INVALID",
+            Self::OnLoad { .. } => "PARCEL_ON_LOAD",
             Self::RouteConflict { .. } => "ROUTE_CONFLICT",
             Self::RouteClosed { .. } => "ROUTE_CLOSED",
         }

@@ -68,8 +68,8 @@ impl Play {
                 let until = self.spec.context.now.plus_minutes(number.into());
                 self.spec.elapse(until.min(hours(11)));
             }
-            6 if which % 5 == 0 => {
-                let offer = haulage::offer("acme", number.into());
+            6 if which % 3 == 0 => {
+                let offer = haulage::offer("acme", i64::from(number) * 3);
                 let _ = self.spec.run(offer.into());
             }
             _ => self.advance(which, what, number),
@@ -181,6 +181,7 @@ impl Play {
                 }
             }
         }
+        self.check_capacity();
         // What is on its way is on a live load or waits, in one place.
         let area = area();
         for goods in self.spec.state.goods(&area) {
@@ -199,6 +200,29 @@ impl Play {
 }
 
 impl Play {
+    /// What is booked on an offer is what was tendered against it and is not
+    /// given back, and never more than was offered.
+    fn check_capacity(&self) {
+        let mut booked = BTreeMap::<String, Grams>::new();
+        for shipment in shipments(&self.spec) {
+            let held = !matches!(
+                shipment.state,
+                ShipmentState::Draft | ShipmentState::Cancelled
+            );
+            if let Some(tender) = shipment.tender.filter(|_| held) {
+                let sum = booked.entry(tender.offer_id).or_default();
+                *sum = sum.plus(tender.weight);
+            }
+        }
+        for carrier in self.spec.state.carriers_after(&area(), None) {
+            for offer in carrier.offers.values() {
+                let sum = booked.get(&offer.offer_id).copied().unwrap_or_default();
+                assert_eq!(offer.used, sum, "{}", carrier.carrier_id);
+                assert!(offer.used <= offer.capacity);
+            }
+        }
+    }
+
     /// A bag of a live load belongs to goods that are on it.
     fn is_on(&self, label: &str, shipment_id: &str) {
         let (order_id, _) = label.rsplit_once('-').expect("a number");

@@ -387,6 +387,19 @@ fn a_waiting_load_is_made_smaller_for_a_smaller_vehicle() {
 }
 
 #[test]
+fn a_load_that_an_offer_takes_is_not_made_smaller_for_what_is_left_of_it() {
+    let mut spec = Spec::given([]);
+    spec.accept(checkpoint().into());
+    spec.accept(open(ROUTE, trunk_plan()).into());
+    send(&mut spec, &orders(15));
+    spec.elapse(window(1));
+    haulage::join(&mut spec, "tiny");
+    let events = spec.accept(offer("tiny", 500).into());
+    assert_eq!(tendered(&events), Some(("tiny", 1)));
+    assert_eq!(events.len(), 2, "{events:?}");
+}
+
+#[test]
 fn a_manifest_fits_into_a_record_of_the_log() {
     let mut spec = haulage::haulage();
     let large = RoutePlan {
