@@ -210,6 +210,11 @@ event_set!(
         PinRefused => "shipment": shipment_id;
         ShipmentCancelled => "shipment": shipment_id;
         ShipmentClosed => "shipment": shipment_id;
+        RouteOpened => "route": route_id;
+        RouteChanged => "route": route_id;
+        RouteClosed => "route": route_id;
+        ParcelQueued => "parcel": order_id;
+        ParcelRecalled => "parcel": order_id;
     }
 );
 

@@ -6,6 +6,7 @@
 
 mod again;
 pub mod events;
+pub mod receipts;
 pub mod record;
 pub mod requests;
 pub mod time;

@@ -144,7 +144,10 @@ requests! {
             SetContactsRequest
             IssuePinRequest
             RecordProofRequest
-            UploadPhotoRequest;
+            UploadPhotoRequest
+            OpenRouteRequest
+            ChangeRouteRequest
+            CloseRouteRequest;
         revised:;
         queries:
             GetCheckpointRequest
@@ -163,7 +166,10 @@ requests! {
             DownloadPhotoRequest
             GetManifestRequest
             GetCarrierRequest
-            ListCarriersRequest;
+            ListCarriersRequest
+            GetRouteRequest
+            ListRoutesRequest
+            ListWaitingGoodsRequest;
     }
     notification {
         commands:

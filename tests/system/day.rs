@@ -44,6 +44,19 @@ fn a_day_serves_everybody_and_can_be_audited_while_it_runs_and_from_a_copy() {
     assert_eq!(totals["coverage_basis_points"], 10_000);
     assert!(totals["damaged_bags"].as_u64() > Some(0));
     assert!(totals["failed_attempts"].as_u64() > Some(0));
+    // 1.2 t are one load. The first firm declines it, the second lets its time
+    // run out, the third carries it, and waits before the closed gate.
+    let trunk = &totals["trunk"];
+    assert_eq!(trunk["loads"], 1);
+    assert_eq!(trunk["grams"], 60 * 20_000);
+    assert_eq!(trunk["orders"], 60);
+    let tenders = ["tenders", "accepted", "declined", "expired"].map(|of| trunk[of].as_u64());
+    assert_eq!(tenders, [Some(3), Some(1), Some(1), Some(1)]);
+    assert_eq!(
+        (&trunk["late"], &trunk["incidents"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(trunk["short_bags"], 1);
     let trips: u64 = figures["members"]
         .as_array()
         .expect("members")
@@ -77,6 +90,14 @@ fn a_day_serves_everybody_and_can_be_audited_while_it_runs_and_from_a_copy() {
         "StockReserved",
         "OrderConfirmed",
         "OrderDispatched",
+        "ParcelQueued",
+        "ShipmentDrafted",
+        "TenderDeclined",
+        "TenderExpired",
+        "TenderAccepted",
+        "ResourceAssigned",
+        "MilestoneReported",
+        "CustodyTransferred",
         "ParcelReceived",
         "ParcelDisinfected",
         "OrderReady",

@@ -10,6 +10,7 @@ pub(crate) mod gate;
 pub(crate) mod lots;
 pub(crate) mod receipts;
 pub(crate) mod replica;
+pub(crate) mod trunk;
 
 use decider::{Invariant, Violation};
 

@@ -35,7 +35,7 @@ pub fn folds_alone(service: Service, category: &str) -> bool {
         Service::Inventory => false,
         Service::Logistics => matches!(
             category,
-            "pass" | "shipment" | "household-photos" | "access"
+            "pass" | "shipment" | "route" | "household-photos" | "access"
         ),
         Service::Notification => category == "contact",
     }

@@ -67,7 +67,8 @@ fn is_named_in(text: &str, id: &str) -> bool {
 }
 
 /// The event as JSON, by the field names of the protos. Of a list that names
-/// `id` in some of its items, only those are kept; an empty one keeps all.
+/// `id` in some of its items, only those are kept, also within the messages of
+/// the event, as a load's labels are; an empty one keeps all.
 pub(crate) fn to_json(event: &Encoded, id: &str) -> (Json, Option<Part>) {
     let Some(mut message) = decode(event) else {
         return (Json::Null, None);
@@ -90,15 +91,43 @@ pub(crate) fn to_json(event: &Encoded, id: &str) -> (Json, Option<Part>) {
 fn keep_own_part(message: &mut DynamicMessage, id: &str) -> Option<Part> {
     let mut part = None;
     for (_, value) in message.fields_mut() {
-        let Value::List(list) = value else { continue };
-        let of = list.len();
-        let shown = list.iter().filter(|item| value_mentions(item, id)).count();
-        if shown > 0 && shown < of {
-            list.retain(|item| value_mentions(item, id));
-            part = Some(Part { shown, of });
-        }
+        part = part.max_by_whole(part_of_value(value, id));
     }
     part
+}
+
+fn part_of_value(value: &mut Value, id: &str) -> Option<Part> {
+    match value {
+        Value::Message(message) => keep_own_part(message, id),
+        Value::List(list) => {
+            let of = list.len();
+            let shown = list.iter().filter(|item| value_mentions(item, id)).count();
+            let cut = shown > 0 && shown < of;
+            if cut {
+                list.retain(|item| value_mentions(item, id));
+            }
+            let mut part = cut.then_some(Part { shown, of });
+            for item in list {
+                part = part.max_by_whole(part_of_value(item, id));
+            }
+            part
+        }
+        _ => None,
+    }
+}
+
+/// Of several lists that were cut, the longest is told.
+trait Longer {
+    fn max_by_whole(self, other: Self) -> Self;
+}
+
+impl Longer for Option<Part> {
+    fn max_by_whole(self, other: Self) -> Self {
+        [self, other]
+            .into_iter()
+            .flatten()
+            .max_by_key(|part| part.of)
+    }
 }
 
 fn seal(message: &DynamicMessage, json: &mut Json) {
@@ -157,6 +186,35 @@ mod tests {
         let (json, part) = to_json(&event, "B");
         assert_eq!(json["order_ids"], serde_json::json!(["B"]));
         assert_eq!(part, Some(Part { shown: 1, of: 3 }));
+    }
+
+    #[test]
+    fn a_load_is_cut_to_the_bags_of_the_order() {
+        let line = |id: &str, labels: [&str; 3]| l::LoadLine {
+            line_id: id.into(),
+            labels: labels.map(String::from).to_vec(),
+            ..Default::default()
+        };
+        let event = encoded::<LogisticsEvent>(l::ShipmentDrafted {
+            shipment_id: "S".into(),
+            load: Some(l::Load {
+                pickups: vec![l::Pickup {
+                    lines: vec![
+                        line("L1", ["A-1", "B-1", "C-1"]),
+                        line("L2", ["A-2", "B-2", "C-2"]),
+                    ],
+                    ..Default::default()
+                }],
+                order_ids: ["A", "B", "C", "D"].map(String::from).to_vec(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        let (json, part) = to_json(&event, "B");
+        assert_eq!(json["load"]["order_ids"], serde_json::json!(["B"]));
+        let lines = &json["load"]["pickups"][0]["lines"];
+        assert_eq!(lines[1]["labels"], serde_json::json!(["B-2"]));
+        assert_eq!(part, Some(Part { shown: 1, of: 4 }));
     }
 
     #[test]

@@ -28,6 +28,9 @@ const OWN: [&str; 3] = ["order", "demand", "parcel"];
 const NOTIFICATION: &str = "notification";
 const RUN: &str = "run";
 const PARCEL: &str = "parcel";
+const SHIPMENT: &str = "shipment";
+/// Of a shipment, where its vehicle was: nothing that the order rests on.
+const POSITION: &str = "baogong.logistics.v1.PositionReported";
 
 /// One delivery, as the logs tell it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -257,6 +260,10 @@ impl Selection {
             if own || raw.stream.category() == NOTIFICATION {
                 selection.streams.insert((name, raw.stream.clone()));
             }
+            // The trunk leg: what became of the loads that it was on.
+            if raw.stream.category() == SHIPMENT {
+                rests_on.insert(raw.stream.clone());
+            }
             if let Ok(event) = record::decode_event::<OrderEvent>(raw)
                 && let OrderEvent::OrderPlaced(placed) = event.event
             {
@@ -271,7 +278,7 @@ impl Selection {
             let at = name.at(position);
             if selection.streams.contains(&(name, raw.stream.clone())) {
                 selection.records.entry(at).or_insert(false);
-            } else if rests_on.contains(&raw.stream) {
+            } else if rests_on.contains(&raw.stream) && raw.event.type_name != POSITION {
                 selection.records.entry(at).or_insert(true);
             }
         }

@@ -47,9 +47,12 @@ pub struct Suite {
     pub freight: FreightServiceClient<Link>,
     pub partner: PartnerServiceClient<Link>,
     pub notification: NotificationServiceClient<Link>,
+    /// To the logistics service, for robots.
+    pub logistics_channel: Channel,
+    pub credentials: Credentials,
     admin: [(Service, AdminServiceClient<Link>); 4],
     /// How long a call is tried again before it is given up.
-    patience: Duration,
+    pub patience: Duration,
 }
 
 impl Suite {
@@ -60,13 +63,18 @@ impl Suite {
     /// read.
     pub fn connect(file: &SuiteFile, patience: Duration) -> anyhow::Result<Self> {
         let credentials = Credentials::of(file.access.as_ref())?;
-        let channel = |service: Service| -> anyhow::Result<Link> {
+        let plain = |service: Service| -> anyhow::Result<Channel> {
             let endpoint = Channel::from_shared(format!("http://{}", file.grpc(service)?))?
                 .connect_timeout(Duration::from_secs(2))
                 .timeout(Duration::from_secs(30))
                 .tcp_nodelay(true);
-            let channel = endpoint.connect_lazy();
-            Ok(InterceptedService::new(channel, credentials.clone()))
+            Ok(endpoint.connect_lazy())
+        };
+        let channel = |service: Service| -> anyhow::Result<Link> {
+            Ok(InterceptedService::new(
+                plain(service)?,
+                credentials.clone(),
+            ))
         };
         let [order, inventory, logistics, notification] = [
             channel(Service::Order)?,
@@ -95,6 +103,8 @@ impl Suite {
             freight: FreightServiceClient::new(logistics.clone()),
             partner: PartnerServiceClient::new(logistics.clone()),
             logistics: LogisticsServiceClient::new(logistics),
+            logistics_channel: robots(file)?,
+            credentials: credentials.clone(),
             notification: NotificationServiceClient::new(notification),
             patience,
         })
@@ -185,6 +195,15 @@ impl Suite {
     }
 }
 
+/// A connection on which streams may stay open.
+fn robots(file: &SuiteFile) -> anyhow::Result<Channel> {
+    let url = format!("http://{}", file.grpc(Service::Logistics)?);
+    let endpoint = Channel::from_shared(url)?
+        .connect_timeout(Duration::from_secs(2))
+        .tcp_nodelay(true);
+    Ok(endpoint.connect_lazy())
+}
+
 /// A request with who makes it.
 pub fn by<T>(role: Role, id: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
@@ -198,7 +217,7 @@ pub fn by<T>(role: Role, id: &str, message: T) -> Request<T> {
     request
 }
 
-fn heals(status: &Status) -> bool {
+pub(crate) fn heals(status: &Status) -> bool {
     match status.code() {
         Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Cancelled => {
             true

@@ -6,6 +6,7 @@ pub mod client;
 pub mod keys;
 pub mod memory;
 pub mod partner;
+pub mod robot;
 pub mod sandbox;
 pub mod scenario;
 pub mod suite;

@@ -60,6 +60,7 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::NoCapacity { .. }
         | FreightRejection::ZoneNotApplied { .. }
         | FreightRejection::Load { .. }
+        | FreightRejection::Route { .. }
         | FreightRejection::ReportTime { .. }
         | FreightRejection::ReportIncomplete { .. }
         | FreightRejection::Count { .. }
@@ -78,6 +79,9 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::ShipmentFull { .. }
         | FreightRejection::PinNotIssued { .. }
         | FreightRejection::PinLocked { .. }
+        | FreightRejection::OnLoad { .. }
+        | FreightRejection::RouteConflict { .. }
+        | FreightRejection::RouteClosed { .. }
         | FreightRejection::ReportContradicts { .. } => Code::FailedPrecondition,
     }
 }

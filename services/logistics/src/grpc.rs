@@ -7,6 +7,7 @@ mod freight;
 mod partner;
 mod proof;
 mod report;
+mod route;
 mod sealed;
 mod upload;
 mod watch;

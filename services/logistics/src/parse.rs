@@ -3,6 +3,7 @@
 pub mod contact;
 pub mod freight;
 pub mod proof;
+pub mod route;
 
 use decider::Service;
 use logistics_domain as domain;

@@ -140,6 +140,7 @@ impl Dispatcher {
             area: AREA.into(),
             load: Some(load()),
             returns_shipment_id: String::new(),
+            contacts: vec![],
         };
         let drafted = self.freight.draft_shipment(request).await?.into_inner();
         let shipment_id = drafted.shipment_id;

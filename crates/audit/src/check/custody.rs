@@ -1,32 +1,38 @@
 //! INV-03: the chain of custody of every parcel, from the store's word to the
-//! household's door. Whoever hands a parcel over must be who has it.
+//! household's door. Whoever hands a parcel over must be who has it. On the
+//! trunk leg the carrier has what it loaded (`trunk`) until the checkpoint
+//! takes it over.
 
 use std::collections::BTreeMap;
 
 use decider::{Invariant, Source};
 use proto::{
     AnyEvent, InventoryEvent, LogisticsEvent as E,
-    logistics::v1::{Custodian, CustodianKind as Kind, ParcelReceived},
+    logistics::v1::{Custodian, CustodianKind as Kind, MilestoneReported, ParcelReceived},
 };
 
-use super::Found;
+use super::{Found, trunk::Loads};
 use crate::facts::{Fact, Facts};
 
 struct Parcel {
     custodian: Custodian,
     since: Source,
+    /// Labels of the bags that the store sent.
+    labels: Vec<String>,
     /// Bags on their way in place of others, by label.
     replacements: BTreeMap<String, Custodian>,
 }
 
 struct Chains {
     parcels: BTreeMap<String, Parcel>,
+    loads: Loads,
     found: Found,
 }
 
 pub(crate) fn check(facts: &Facts) -> Found {
     let mut chains = Chains {
         parcels: BTreeMap::new(),
+        loads: Loads::default(),
         found: Found::new(Invariant::OneCustodian),
     };
     for (fact, event) in facts.logistics() {
@@ -43,8 +49,11 @@ impl Chains {
         match event {
             E::ParcelExpected(e) => {
                 let custodian = e.custodian.clone().unwrap_or_default();
-                self.expected(facts, fact, &e.order_id, custodian);
+                let labels = e.bags.iter().map(|bag| bag.label.clone());
+                self.expected(facts, fact, &e.order_id, custodian, labels.collect());
             }
+            E::MilestoneReported(e) => self.loaded(e, at),
+            E::ShipmentClosed(e) => self.closed(&e.shipment_id, at),
             E::ReplacementExpected(e) => {
                 let label = e.bag.as_ref().map(|bag| bag.label.clone());
                 let custodian = e.custodian.clone().unwrap_or_default();
@@ -75,7 +84,43 @@ impl Chains {
             E::ParcelWithdrawn(e) => {
                 self.back_to_store(&e.order_id, at, &[Kind::Checkpoint, Kind::Carrier]);
             }
-            _ => {}
+            _ => self.loads.take(event),
+        }
+    }
+
+    /// On the trunk leg: from who has the goods at the origin to the carrier.
+    /// An order of which every bag stayed behind stays, too.
+    fn loaded(&mut self, event: &MilestoneReported, at: Source) {
+        let Some((holder, order_ids, behind)) = self.loads.loading(event) else {
+            return;
+        };
+        for order_id in order_ids {
+            let stays = self.parcels.get(&order_id).is_some_and(|parcel| {
+                !parcel.labels.is_empty() && parcel.labels.iter().all(|l| behind.contains(l))
+            });
+            if !stays {
+                let (from, to) = (
+                    of(Kind::Carrier, &holder),
+                    of(Kind::Carrier, &event.carrier_id),
+                );
+                self.loads.has(&event.shipment_id, &order_id);
+                self.hand_over(&order_id, &from, to, at);
+            }
+        }
+    }
+
+    /// When a shipment is closed its carrier has nothing of it any more.
+    fn closed(&mut self, shipment_id: &str, at: Source) {
+        for (order_id, carrier_id) in self.loads.carried(shipment_id) {
+            let carrier = of(Kind::Carrier, &carrier_id);
+            let Some(parcel) = self.parcel(&order_id, at) else {
+                continue;
+            };
+            if parcel.custodian == carrier {
+                let detail =
+                    format!("shipment {shipment_id} was closed at {at}, and {carrier_id} has it");
+                self.found.violated(format!("parcel/{order_id}"), detail);
+            }
         }
     }
 
@@ -89,7 +134,14 @@ impl Chains {
         self.parcels.get_mut(order_id)
     }
 
-    fn expected(&mut self, facts: &Facts, fact: &Fact, id: &str, custodian: Custodian) {
+    fn expected(
+        &mut self,
+        facts: &Facts,
+        fact: &Fact,
+        id: &str,
+        custodian: Custodian,
+        labels: Vec<String>,
+    ) {
         let at = fact.at;
         self.found.facts += 1;
         let mut violated = |detail| self.found.violated(format!("parcel/{id}"), detail);
@@ -118,6 +170,7 @@ impl Chains {
             Parcel {
                 custodian,
                 since: at,
+                labels,
                 replacements: BTreeMap::new(),
             },
         );

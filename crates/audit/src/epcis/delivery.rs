@@ -7,6 +7,7 @@ use decider::Source;
 use proto::{
     AnyEvent, InventoryEvent as I, LogisticsEvent as L,
     inventory::v1::{Allocation, OrderDispatched},
+    logistics::v1::MilestoneReported,
     types::v1::Door,
 };
 
@@ -14,6 +15,7 @@ use super::{
     event::{Correction, Reason},
     facts::{Fact, Facts},
 };
+use crate::check::trunk::Loads;
 
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
@@ -106,11 +108,26 @@ impl Delivery {
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     by_order: BTreeMap<String, Delivery>,
+    loads: Loads,
+    /// What carriers loaded on the trunk leg, by the report.
+    loaded: BTreeMap<Source, Loaded>,
     /// Where each lot lies.
     locations: BTreeMap<String, String>,
 }
 
+/// Parcels that a carrier has from now on.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub order_ids: Vec<String>,
+    /// Who had them.
+    pub holder_id: String,
+}
+
 impl Deliveries {
+    pub fn loaded(&self, at: Source) -> Option<&Loaded> {
+        self.loaded.get(&at)
+    }
+
     /// Of the facts that count.
     pub fn of(facts: &Facts) -> Self {
         let mut all = Self::default();
@@ -174,13 +191,32 @@ impl Deliveries {
             L::ParcelReceived(e) => {
                 self.order(&e.order_id).received.get_or_insert(fact.at);
             }
+            L::MilestoneReported(e) => self.loaded_by(fact, e),
             L::ParcelWithdrawn(e) => self.order(&e.order_id).withdrawn = Some(fact.clone()),
             L::RunStarted(e) => {
                 for order_id in &e.order_ids {
                     self.order(order_id).runs.push((fact.at, e.run_id.clone()));
                 }
             }
-            _ => {}
+            _ => self.loads.take(event),
         }
+    }
+
+    /// Without orders of which every bag stayed behind.
+    fn loaded_by(&mut self, fact: &Fact, event: &MilestoneReported) {
+        let Some((holder_id, order_ids, behind)) = self.loads.loading(event) else {
+            return;
+        };
+        let is_there = |order_id: &String| {
+            let bags = self
+                .get(order_id)
+                .map_or(&[][..], |delivery| &delivery.bags);
+            bags.is_empty() || bags.iter().any(|label| !behind.contains(label))
+        };
+        let loaded = Loaded {
+            order_ids: order_ids.into_iter().filter(is_there).collect(),
+            holder_id,
+        };
+        self.loaded.insert(fact.at, loaded);
     }
 }

@@ -1,13 +1,16 @@
-//! Rows of the way from the checkpoint to the door: receipt, disinfection, the
-//! run, the doorstep, and the way back.
+//! Rows of the way from the store to the door: the loading of a carrier, the
+//! receipt at the checkpoint, disinfection, the run, the doorstep, and the way
+//! back.
 
 use proto::{
     LogisticsEvent as L,
-    logistics::v1::{BagException, ExceptionCode, ParcelHeld, ParcelReceived, RunStarted},
+    logistics::v1::{
+        BagException, ExceptionCode, MilestoneReported, ParcelHeld, ParcelReceived, RunStarted,
+    },
 };
 
 use super::{
-    delivery::{Deliveries, Delivery, part},
+    delivery::{Deliveries, Delivery, Loaded, part},
     event::{Action, Event, Maker},
     rows::About,
 };
@@ -16,6 +19,12 @@ pub(super) fn events(maker: Maker<'_>, event: &L, deliveries: &Deliveries) -> Ve
     if let L::RunStarted(run) = event {
         let all = run.order_ids.iter();
         return all.flat_map(|id| started(maker, run, id)).collect();
+    }
+    if let L::MilestoneReported(report) = event {
+        let loaded = deliveries.loaded(maker.fact.at).into_iter();
+        return loaded
+            .flat_map(|loaded| on_board(maker, report, loaded))
+            .collect();
     }
     let Some(order_id) = order_of(event) else {
         return Vec::new();
@@ -133,6 +142,27 @@ fn started(maker: Maker<'_>, run: &RunStarted, order_id: &str) -> [(About, Event
     })
 }
 
+/// Parcels that a carrier has loaded on the trunk leg.
+fn on_board(maker: Maker<'_>, report: &MilestoneReported, loaded: &Loaded) -> Vec<(About, Event)> {
+    let from = maker.base.party("carrier", maker.area(), &loaded.holder_id);
+    let to = maker
+        .base
+        .party("carrier", maker.area(), &report.carrier_id);
+    let kind = maker.base.word("shipment");
+    let shipment = maker.base.transaction("shipment", &report.shipment_id);
+    let event = |order_id: &String| {
+        let event = maker
+            .object(&format!("on-board/{order_id}"), Action::Observe, "loading")
+            .epcs(vec![maker.base.parcel(order_id)])
+            .disposition("in_transit")
+            .passes(from.clone(), to.clone())
+            .transaction(&kind, shipment.clone())
+            .transaction("po", maker.base.transaction("order", order_id));
+        (About::Order(order_id.clone()), event)
+    };
+    loaded.order_ids.iter().map(event).collect()
+}
+
 /// One order's way.
 struct Way<'a> {
     maker: Maker<'a>,
@@ -181,6 +211,9 @@ impl Way<'_> {
     fn received(&self, e: &ParcelReceived) -> Vec<Event> {
         let place = self.checkpoint(&e.checkpoint_id);
         let party = self.party("checkpoint", &e.checkpoint_id);
+        // Not always who had it from the store: a firm may have carried it.
+        let from = e.from.as_ref().map_or("", |custodian| &custodian.id);
+        let from = self.party("carrier", from);
         let base = self.maker.base;
         let (new, known): (Vec<&String>, Vec<&String>) = e
             .accepted_labels
@@ -200,7 +233,7 @@ impl Way<'_> {
                 .aggregation(part, action, "receiving", self.parcel(), bags)
                 .disposition("in_progress")
                 .stays_at(place.clone())
-                .passes(self.carrier(), party.clone());
+                .passes(from.clone(), party.clone());
             events.push(event);
         }
         for exception in &e.exceptions {

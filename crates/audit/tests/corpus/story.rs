@@ -18,11 +18,12 @@ use proto::{
 
 use crate::{
     haulage::trunk_leg,
+    routes::by_carrier,
     town::{Town, operator, resident},
 };
 
 const HOUR_MS: i64 = 3_600_000;
-const GATE: &str = "gate-1";
+pub const GATE: &str = "gate-1";
 const CARRIER: &str = "group-7";
 
 pub fn day() -> Town {
@@ -57,6 +58,7 @@ pub fn day() -> Town {
     for run in plan(&mut town) {
         second_round(&mut town, &run);
     }
+    by_carrier(&mut town);
     tell(&mut town, &hard);
     erase(&mut town, 3);
     close(&mut town);
@@ -215,7 +217,7 @@ fn group_buy(town: &mut Town, minimum: u32, households: &[u32]) -> Vec<String> {
     orders.collect()
 }
 
-fn phone(town: &mut Town, n: u32, lines: &[(&str, i64)]) -> String {
+pub fn phone(town: &mut Town, n: u32, lines: &[(&str, i64)]) -> String {
     place(town, n, lines, Intake::Phone)
 }
 
@@ -245,7 +247,7 @@ fn cancel_command(order_id: &str) -> order::Command {
     }
 }
 
-fn cancel(town: &mut Town, n: u32, order_id: &str) {
+pub fn cancel(town: &mut Town, n: u32, order_id: &str) {
     town.ask::<Orders>(resident(&household(n)), cancel_command(order_id));
 }
 
@@ -258,12 +260,16 @@ fn pick(town: &mut Town, orders: &[String]) {
 }
 
 fn dispatch(town: &mut Town, orders: &[String]) {
+    dispatch_by(town, orders, CARRIER);
+}
+
+pub fn dispatch_by(town: &mut Town, orders: &[String], custodian_id: &str) {
     pick(town, orders);
     let dispatch = inventory::DispatchOrders {
         order_ids: orders.to_vec(),
         load_id: "load-1".into(),
         checkpoint_id: GATE.into(),
-        custodian_id: CARRIER.into(),
+        custodian_id: custodian_id.into(),
     };
     let keeper = Actor::new(Role::Keeper, "k-1");
     town.ask::<Stock>(keeper, inventory::Command::DispatchOrders(dispatch));

@@ -3,6 +3,7 @@
 //! back, what must not be in it, and the schema of GS1 as others have it.
 
 mod schema;
+mod trunk;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +25,12 @@ type Logs = BTreeMap<LogName, Vec<Bytes>>;
 
 /// A day of the corpus; days are added and never changed.
 fn logs() -> Logs {
-    let day = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto/tests/corpus/histories/3");
+    logs_of(3)
+}
+
+fn logs_of(day: u32) -> Logs {
+    let days = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto/tests/corpus/histories");
+    let day = days.join(day.to_string());
     let log = |service: &Service| {
         let path = day.join(format!("{service}.hex"));
         let text = fs::read_to_string(&path).expect("the corpus has it");

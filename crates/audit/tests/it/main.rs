@@ -15,6 +15,7 @@ mod running;
 mod scale;
 mod signed;
 mod suite;
+mod trunk;
 mod units;
 
 /// Compares with what people are to read.

@@ -5,9 +5,12 @@
 //! seed alone, whatever happened to the services in between.
 
 mod delivery;
+mod gate;
 mod goods;
+mod haulage;
 mod intake;
 mod telling;
+mod trunk;
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -40,6 +43,7 @@ pub struct Day {
     world: World,
     midnight: Timestamp,
     totals: Totals,
+    trunk: trunk::Trunk,
     phases_s: BTreeMap<String, f64>,
     started: Instant,
     bars: bool,
@@ -75,6 +79,7 @@ impl Day {
             world,
             midnight,
             totals: Totals::default(),
+            trunk: trunk::Trunk::default(),
             phases_s: BTreeMap::new(),
             started: Instant::now(),
             bars: std::io::IsTerminal::is_terminal(&std::io::stderr()),
@@ -94,6 +99,14 @@ impl Day {
         self.phase("09:30 procurement", 9 * 60 + 30, Self::buy)
             .await?;
         self.phase("10:30 pick and load", 10 * 60 + 30, Self::pick_and_load)
+            .await?;
+        self.phase(
+            "10:46 carriers are found",
+            10 * 60 + 46,
+            Self::find_carriers,
+        )
+        .await?;
+        self.phase("11:45 on the road", trunk::ON_THE_ROAD, Self::drive)
             .await?;
         self.phase(
             "12:00 hand-over at the checkpoint",
@@ -187,6 +200,7 @@ impl Day {
     async fn figures(mut self) -> anyhow::Result<Figures> {
         self.count().await?;
         let members = self.members_work().await?;
+        let carriers = self.carriers_work().await?;
         let statuses = self.suite.status().await?;
         let events = statuses
             .iter()
@@ -201,6 +215,7 @@ impl Day {
             date: date(self.midnight),
             totals: self.totals,
             members,
+            carriers,
             events,
             duration_s: self.started.elapsed().as_secs_f64(),
             phases_s: self.phases_s,

@@ -17,7 +17,10 @@ pub struct Totals {
     pub lines: u64,
     pub grams: i64,
     pub bags: u64,
+    /// Damaged or short, and replaced.
     pub damaged_bags: u64,
+    /// From the store to the gate.
+    pub trunk: TrunkTotals,
     pub deliveries: u64,
     pub failed_attempts: u64,
     pub collected: u64,
@@ -30,6 +33,41 @@ pub struct Totals {
     pub served_households: i64,
     /// Served ÷ in need, in 1/100 per cent.
     pub coverage_basis_points: i32,
+}
+
+/// The trunk leg, over all firms.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkTotals {
+    /// Handed over at the gate.
+    pub loads: u64,
+    pub grams: i64,
+    pub orders: u64,
+    pub firms: u64,
+    pub tenders: u64,
+    pub accepted: u64,
+    pub declined: u64,
+    pub expired: u64,
+    pub on_time: u64,
+    pub late: u64,
+    pub incidents: u64,
+    /// Bags that the keeper found damaged, and those that were not there.
+    pub damaged_bags: u64,
+    pub short_bags: u64,
+}
+
+/// What one firm did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarrierWork {
+    pub carrier: String,
+    pub loads: u64,
+    pub grams: i64,
+    pub tenders: i32,
+    pub accepted: i32,
+    pub declined: i32,
+    pub expired: i32,
+    pub on_time: i32,
+    pub late: i32,
+    pub incidents: i32,
 }
 
 /// What one member did.
@@ -49,6 +87,8 @@ pub struct Figures {
     pub date: String,
     pub totals: Totals,
     pub members: Vec<MemberWork>,
+    #[serde(default)]
+    pub carriers: Vec<CarrierWork>,
     /// Records in each service's log.
     pub events: BTreeMap<String, u64>,
     /// Wall-clock seconds, whole and by phase.
@@ -102,9 +142,30 @@ impl fmt::Display for Figures {
         row(
             "bags",
             format!(
-                "{}, {} damaged and replaced",
+                "{}, {} damaged or short and replaced",
                 grouped(t.bags),
                 t.damaged_bags
+            ),
+        )?;
+        let trunk = &t.trunk;
+        row(
+            "trunk leg",
+            format!(
+                "{} loads, {} kg, by {} firms; {} of {} tenders accepted, {} declined, {} expired",
+                trunk.loads,
+                grouped(trunk.grams.unsigned_abs() / 1000),
+                trunk.firms,
+                trunk.accepted,
+                trunk.tenders,
+                trunk.declined,
+                trunk.expired
+            ),
+        )?;
+        row(
+            "at the gate",
+            format!(
+                "{} loads on time, {} late, {} incidents; {} bags damaged, {} short",
+                trunk.on_time, trunk.late, trunk.incidents, trunk.damaged_bags, trunk.short_bags
             ),
         )?;
         row(
@@ -158,6 +219,22 @@ impl fmt::Display for Figures {
                 "BROKEN: see `baogong audit reconcile`"
             };
             row("audit", text.to_owned())?;
+        }
+        writeln!(f)?;
+        writeln!(
+            f,
+            "  carrier                loads        kg  accepted  on time"
+        )?;
+        for work in &self.carriers {
+            writeln!(
+                f,
+                "  {:<20} {:>7} {:>9} {:>9} {:>8}",
+                work.carrier,
+                work.loads,
+                grouped(work.grams.unsigned_abs() / 1000),
+                format!("{}/{}", work.accepted, work.tenders),
+                format!("{}/{}", work.on_time, work.on_time + work.late)
+            )?;
         }
         writeln!(f)?;
         writeln!(f, "  member           runs   doors        kg")?;

@@ -53,6 +53,9 @@ pub struct Household {
     pub answer: Answer,
     /// Which bag of the set is damaged on the way, counted from 1.
     pub damaged_bag: Option<usize>,
+    /// Which bag of the set is not there when the carrier hands it over,
+    /// counted from 1: of one household.
+    pub short_bag: Option<usize>,
     /// The first attempt fails.
     pub first_attempt_fails: bool,
 }
@@ -93,12 +96,20 @@ impl World {
                 mark(&mut households[n], &mut rng);
             }
         }
+        let absent_member = rng.random_range(1..MEMBERS);
+        // Drawn last, so that the rest of a seed's day stays as it was.
+        let whole = households.iter_mut().filter(|h| h.damaged_bag.is_none());
+        let mut whole: Vec<_> = whole.collect();
+        if !whole.is_empty() {
+            let unlucky = rng.random_range(0..whole.len());
+            whole[unlucky].short_bag = Some(rng.random_range(1..=SET.len()));
+        }
         Self {
             seed,
             checkpoint: format!("{community}-gate"),
             community,
             households,
-            absent_member: rng.random_range(1..MEMBERS),
+            absent_member,
         }
     }
 
@@ -197,6 +208,7 @@ fn household(rng: &mut ChaCha8Rng, community: &str, n: usize, door: Door) -> Hou
         group_buy: !telephoned && rng.random_bool(0.69),
         answer,
         damaged_bag: None,
+        short_bag: None,
         first_attempt_fails: false,
         door,
     }
@@ -230,6 +242,8 @@ mod tests {
             assert!(world.households.iter().any(|h| h.answer == answer));
         }
         assert!(world.households.iter().any(|h| h.damaged_bag.is_some()));
+        let short = world.households.iter().filter(|h| h.short_bag.is_some());
+        assert_eq!(short.count(), 1);
         assert!(world.households.iter().any(|h| h.first_attempt_fails));
     }
 }

@@ -102,8 +102,6 @@ pub struct ReplaceBag {
     /// How much of it; the whole bag where this is not a part of it.
     pub quantity: Units,
     pub checkpoint_id: String,
-    /// Who brought the parcel and will bring the replacement.
-    pub custodian_id: String,
 }
 
 /// The order's parcel came back, or was called back on the way.

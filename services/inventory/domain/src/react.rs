@@ -37,7 +37,6 @@ pub(crate) fn react(record: &Recorded<AnyEvent>) -> Vec<Command> {
                     for_label: exception.label.clone(),
                     quantity: Units(exception.quantity_units),
                     checkpoint_id: event.checkpoint_id.clone(),
-                    custodian_id: event.from.clone().unwrap_or_default().id,
                 })
             })
             .collect(),

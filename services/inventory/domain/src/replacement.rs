@@ -83,19 +83,20 @@ pub(crate) fn replace(
         let wants = [(bag.product_id.as_str(), Units(quantity))];
         let plan = shelves.plan(wants.into_iter());
         if plan.in_stock || book.procurement.closed {
-            events.push(answer(state, demand, &waiting, plan, &wanted.custodian_id));
+            events.push(answer(state, demand, &waiting, plan));
         }
     }
     Ok(events)
 }
 
-/// The bag, if all of it is there; otherwise that none will come.
+/// The bag, if all of it is there; otherwise that none will come. Who had the
+/// order from the store brings it, even if a carrier brought the rest: goods
+/// are lent no vehicle one by one.
 pub(crate) fn answer(
     state: &State,
     demand: &Demand,
     waiting: &WaitingReplacement,
     plan: Plan,
-    custodian_id: &str,
 ) -> InventoryEvent {
     if !plan.short.is_empty() {
         return ReplacementRefused {
@@ -129,7 +130,7 @@ pub(crate) fn answer(
             weight_grams: unit_weight.times(waiting.quantity).0,
         }),
         checkpoint_id: waiting.checkpoint_id.clone(),
-        custodian_id: custodian_id.to_owned(),
+        custodian_id: demand.custodian_id.clone(),
         allocations: plan.allocations,
     }
     .into()

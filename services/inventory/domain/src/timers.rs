@@ -139,7 +139,7 @@ impl Work<'_> {
             if plan.short.is_empty() {
                 self.shelves.take(&plan);
             }
-            replacement::answer(self.state, demand, waiting, plan, &demand.custodian_id)
+            replacement::answer(self.state, demand, waiting, plan)
         } else if let Some(waiting) = queue.order(seq) {
             self.shelves.take(&plan);
             intake::answer(&waiting.order_id, plan)

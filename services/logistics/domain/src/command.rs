@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::RecordAccess,
     freight::command::{
-        AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ErasePhotos,
-        ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender, IssuePass,
-        IssuePin, OfferCapacity, OpenIncident, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
-        RegisterCarrier, RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition,
-        ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier, TenderShipment,
-        TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
+        AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, ChangeRoute,
+        CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftShipment,
+        ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender,
+        GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity, OpenIncident, OpenRoute,
+        ReceiveLoad, RecordProof, RecordShipmentKeyDestroyed, RefusePass, RegisterCarrier,
+        RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier,
+        RevokePass, SetContacts, StorePhoto, SuspendCarrier, TenderShipment, TransferCustody,
+        WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
     },
     units::Grams,
 };
@@ -122,6 +123,15 @@ commands! {
     ErasePhotosOfHousehold;
     OpenIncident;
     CloseIncident;
+    OpenRoute;
+    ChangeRoute;
+    CloseRoute;
+    /// Timer: what waits on routes becomes a load.
+    MakeLoad;
+    /// Timer: nobody took the load until it was due.
+    GiveUpLoad;
+    /// Timer: the parcels of a load that was handed over or lost.
+    ReceiveLoad;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

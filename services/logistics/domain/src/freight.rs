@@ -1,24 +1,32 @@
 //! The trunk leg: partner carriers with their vehicles and drivers, the passes
-//! that let them drive, the tender of loads to them, and what is reported of a
-//! shipment until somebody took it over.
+//! that let them drive, the routes on which dispatched goods become loads, the
+//! tender of loads to them, and what is reported of a shipment until somebody
+//! took it over.
 
+pub(crate) mod arrival;
 pub(crate) mod capacity;
 pub(crate) mod carrier;
 pub(crate) mod command;
+pub(crate) mod consolidation;
 pub(crate) mod contact;
 pub(crate) mod execution;
+pub(crate) mod goods;
 pub(crate) mod handover;
 pub(crate) mod incident;
 mod load;
 pub(crate) mod manifest;
 mod message;
+mod packing;
 pub(crate) mod pass;
 pub(crate) mod photo;
 pub(crate) mod pin;
 pub(crate) mod proof;
+pub(crate) mod recall;
 mod rejection;
 pub(crate) mod release;
+pub(crate) mod route;
 pub(crate) mod shipment;
+pub(crate) mod tally;
 pub(crate) mod tender;
 mod timers;
 
@@ -28,18 +36,21 @@ use std::{
 };
 
 use decider::{Area, Timestamp};
+use proto::logistics::v1::ShipmentState;
 
 use crate::state::Moment;
 
 pub use capacity::Offer;
 pub use carrier::{Carrier, Record};
 pub use contact::PERSONAL_DAYS;
+pub use goods::{Goods, Where};
 pub use load::{LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Pickup};
 pub use pass::Pass;
 pub use photo::{PHOTOS_MAX, Photo};
 pub use pin::{PIN_TRIES, Pin};
 pub use proof::{PROOFS_MAX, Proof};
 pub use rejection::{Rejection, Subject};
+pub use route::{Route, RoutePlan};
 pub use shipment::{Shipment, Tender};
 pub use tender::ANSWER_MINUTES;
 
@@ -54,6 +65,10 @@ pub(crate) struct Freight {
     pub shipments: BTreeMap<String, Shipment>,
     /// The shipments that each firm is tendered or has accepted.
     pub held: BTreeMap<(Area, String), BTreeSet<String>>,
+    pub routes: BTreeMap<String, Route>,
+    pub goods: goods::Book,
+    /// Shipments that nobody has; follows from them and is not written.
+    pub drafts: BTreeSet<String>,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
     pub photos: photo::Index,
@@ -140,6 +155,11 @@ impl Freight {
             timers::replace(&mut self.deadlines, before, shipment.deadlines());
             if shipment.carrier() != holder.as_deref() {
                 hold(&mut self.held, shipment, holder);
+            }
+            if shipment.state == ShipmentState::Draft {
+                self.drafts.insert(shipment_id.to_owned());
+            } else {
+                self.drafts.remove(shipment_id);
             }
         }
     }

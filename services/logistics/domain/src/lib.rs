@@ -46,18 +46,19 @@ pub use custody::Holder;
 pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
 pub use freight::command::{
-    AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-    CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ErasePhotos,
-    ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender, IssuePass,
-    IssuePin, OfferCapacity, OpenIncident, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
-    RegisterCarrier, RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition,
-    ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier, TenderShipment,
-    TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
+    AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, ChangeRoute,
+    CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftShipment,
+    ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender,
+    GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity, OpenIncident, OpenRoute, ReceiveLoad,
+    RecordProof, RecordShipmentKeyDestroyed, RefusePass, RegisterCarrier, RegisterDriver,
+    RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier, RevokePass, SetContacts,
+    StorePhoto, SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver,
+    WithdrawTender, WithdrawVehicle,
 };
 pub use freight::{
-    ANSWER_MINUTES, Carrier, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, PERSONAL_DAYS,
+    ANSWER_MINUTES, Carrier, Goods, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, PERSONAL_DAYS,
     PHOTOS_MAX, PIN_TRIES, PROOFS_MAX, Pass, Photo, Pickup, Pin, Proof, Record,
-    Rejection as FreightRejection, Shipment, Subject, Tender,
+    Rejection as FreightRejection, Route, RoutePlan, Shipment, Subject, Tender, Where,
 };
 pub use member::{Absence, DELIVERY_POST, Member, SHIFT_MAX_MINUTES, Shift};
 pub use parcel::{Parcel, Replacement};
@@ -99,7 +100,7 @@ impl Domain for Logistics {
             Command::RecordAbsence(c) => member::record_absence(state, c, context),
             Command::ExpectParcel(c) => parcel::expect(state, c, context),
             Command::DisinfectParcels(c) => parcel::disinfect(state, c, context),
-            Command::WithdrawParcel(c) => parcel::withdraw(state, c, context),
+            Command::WithdrawParcel(c) => freight::recall::withdraw(state, c, context),
             Command::ReceiveParcels(c) => receipt::receive(state, c, context),
             Command::ExpectReplacement(c) => receipt::expect_replacement(state, c, context),
             Command::GiveUpReplacement(c) => receipt::give_up(state, c, context),
@@ -147,12 +148,12 @@ impl Domain for Logistics {
             Command::WithdrawTender(c) => Ok(freight::tender::withdraw(freight, c, context)?),
             Command::ExpireTender(c) => Ok(freight::tender::expire(freight, c, context)?),
             Command::AssignResources(c) => Ok(freight::execution::assign(freight, c, context)?),
-            Command::ReportMilestone(c) => Ok(freight::execution::report(freight, c, context)?),
+            Command::ReportMilestone(c) => freight::tally::report(state, c, context),
             Command::ReportPosition(c) => {
                 Ok(freight::execution::report_position(freight, c, context)?)
             }
-            Command::DeclareHandover(c) => Ok(freight::handover::declare(freight, c, context)?),
-            Command::TransferCustody(c) => Ok(freight::handover::transfer(freight, c, context)?),
+            Command::DeclareHandover(c) => freight::tally::declare(state, c, context),
+            Command::TransferCustody(c) => freight::tally::transfer(state, c, context),
             Command::RecordProof(c) => Ok(freight::proof::record(freight, c, context)?),
             Command::SetContacts(c) => Ok(freight::contact::set(freight, c, context)?),
             Command::EraseShipmentPersonalData(c) => {
@@ -170,6 +171,12 @@ impl Domain for Logistics {
             }
             Command::OpenIncident(c) => Ok(freight::incident::open(freight, c, context)?),
             Command::CloseIncident(c) => Ok(freight::incident::close(freight, c, context)?),
+            Command::OpenRoute(c) => freight::route::open(state, c, context),
+            Command::ChangeRoute(c) => Ok(freight::route::change(freight, c, context)?),
+            Command::CloseRoute(c) => Ok(freight::route::close(freight, c, context)?),
+            Command::MakeLoad(c) => Ok(freight::consolidation::make(state, c, context)?),
+            Command::GiveUpLoad(c) => Ok(freight::consolidation::give_up(freight, c, context)?),
+            Command::ReceiveLoad(c) => Ok(freight::arrival::receive(state, c, context)?),
         }
     }
 
@@ -269,7 +276,8 @@ impl Domain for Logistics {
                 freight::release::released(&mut state.freight, moment, e)
             }
             LogisticsEvent::MilestoneReported(e) => {
-                freight::execution::reported(&mut state.freight, &mut state.faults, moment, e)
+                freight::execution::reported(&mut state.freight, &mut state.faults, moment, e);
+                freight::arrival::reported(state, moment, e);
             }
             LogisticsEvent::PositionReported(e) => {
                 freight::execution::position_reported(&mut state.freight, moment, e)
@@ -279,6 +287,7 @@ impl Domain for Logistics {
             }
             LogisticsEvent::CustodyTransferred(e) => {
                 freight::handover::transferred(&mut state.freight, &mut state.faults, moment, e);
+                freight::arrival::transferred(&mut state.freight, moment.at, &e.shipment_id);
             }
             LogisticsEvent::ProofRecorded(e) => {
                 freight::proof::recorded(&mut state.freight, moment, e)
@@ -306,6 +315,13 @@ impl Domain for Logistics {
             LogisticsEvent::IncidentClosed(e) => {
                 freight::incident::closed(&mut state.freight, moment, e)
             }
+            LogisticsEvent::RouteOpened(e) => freight::route::opened(&mut state.freight, moment, e),
+            LogisticsEvent::RouteChanged(e) => {
+                freight::route::changed(&mut state.freight, moment, e);
+            }
+            LogisticsEvent::RouteClosed(e) => freight::route::closed(&mut state.freight, moment, e),
+            LogisticsEvent::ParcelQueued(e) => freight::consolidation::queued(state, moment, e),
+            LogisticsEvent::ParcelRecalled(e) => freight::recall::recalled(state, moment, e),
         }
     }
 

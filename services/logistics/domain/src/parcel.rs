@@ -21,6 +21,7 @@ use crate::{
     command::{DisinfectParcels, ExpectParcel, RunCancelReason, WithdrawParcel},
     custody::{self, Faults, Holder},
     door::DoorKey,
+    freight::consolidation,
     run,
     state::{Moment, State},
     units::Grams,
@@ -82,6 +83,10 @@ impl Parcel {
     #[must_use]
     pub fn weight(&self) -> Grams {
         self.bags.weight()
+    }
+
+    pub(crate) fn is_expected(&self) -> bool {
+        self.state == ParcelState::Expected
     }
 
     pub(crate) fn hand_over(&mut self, from: &Custodian, to: Custodian, faults: &mut Faults) {
@@ -150,19 +155,19 @@ pub(crate) fn expect(
     }
     // The checkpoint need not be known: the goods are on their way there, and
     // to lose sight of them would help nobody.
-    Ok(vec![
-        pb::ParcelExpected {
-            order_id: command.order_id.clone(),
-            household_id: command.household_id.clone(),
-            door: Some(command.door.clone()),
-            cadre_id: command.cadre_id.clone(),
-            bags: command.bags.clone(),
-            checkpoint_id: command.checkpoint_id.clone(),
-            custodian: Some(custody::carrier(&command.custodian_id)),
-            load_id: command.load_id.clone(),
-        }
-        .into(),
-    ])
+    let expected = pb::ParcelExpected {
+        order_id: command.order_id.clone(),
+        household_id: command.household_id.clone(),
+        door: Some(command.door.clone()),
+        cadre_id: command.cadre_id.clone(),
+        bags: command.bags.clone(),
+        checkpoint_id: command.checkpoint_id.clone(),
+        custodian: Some(custody::carrier(&command.custodian_id)),
+        load_id: command.load_id.clone(),
+    };
+    let queued = consolidation::queue(&state.freight, &expected, context);
+    let queued = queued.map(LogisticsEvent::from);
+    Ok(std::iter::once(expected.into()).chain(queued).collect())
 }
 
 pub(crate) fn disinfect(

@@ -13,7 +13,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody,
     door::Entrance,
-    freight::{Carrier, Pass, Shipment},
+    freight::{Carrier, Goods, Pass, Shipment},
     member::{Member, Shift},
     parcel::Parcel,
     rejection::{run_word, word},
@@ -114,6 +114,41 @@ impl State {
         after: Option<&'a str>,
     ) -> impl Iterator<Item = &'a Shipment> {
         self.freight.shipments_of(area, carrier_id, after)
+    }
+
+    /// By id, closed ones too.
+    pub fn routes_after<'a>(
+        &'a self,
+        area: &'a Area,
+        after: Option<&str>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = pb::Route> {
+        beyond(&self.freight.routes, after)
+            .filter(move |route| route.area == *area)
+            .map(move |route| route.to_message(&self.freight, now))
+    }
+
+    #[must_use]
+    pub fn route(&self, area: &Area, route_id: &str, now: Timestamp) -> Option<pb::Route> {
+        let route = self.freight.route_in(area, route_id).ok()?;
+        Some(route.to_message(&self.freight, now))
+    }
+
+    /// Goods on routes for which no carrier has said yes, by order id.
+    pub fn waiting_goods_after<'a>(
+        &'a self,
+        area: &'a Area,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = pb::WaitingGoods> {
+        beyond(&self.freight.goods.all, after)
+            .filter(move |goods| goods.area == *area)
+            .filter_map(|goods| self.freight.waiting_message(goods))
+    }
+
+    /// Goods on trunk routes, wherever they are, by order id.
+    pub fn goods<'a>(&'a self, area: &'a Area) -> impl Iterator<Item = &'a Goods> {
+        let all = self.freight.goods.all.values();
+        all.filter(move |goods| goods.area == *area)
     }
 
     #[must_use]

@@ -14,6 +14,7 @@ use crate::{
     bags::Bags,
     command::{ExpectReplacement, GiveUpReplacement, ParcelReceipt, ReceiveParcels},
     custody::{self, Holder},
+    freight,
     parcel::{self, Parcel, Replacement},
     state::{Moment, State},
 };
@@ -34,6 +35,13 @@ pub(crate) fn receive(
         }
         let parcel = state.parcel_in(&context.area, &receipt.order_id)?;
         parcel::at_checkpoint(parcel, &command.checkpoint_id)?;
+        if let Some((_, shipment)) = state.freight.load_of(&receipt.order_id) {
+            return Err(freight::Rejection::OnLoad {
+                order_id: receipt.order_id.clone(),
+                shipment_id: shipment.shipment_id.clone(),
+            }
+            .into());
+        }
         events.extend(receive_one(parcel, command, receipt)?.map(LogisticsEvent::from));
     }
     Ok(events)

@@ -11,7 +11,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody::Faults,
     door::DoorKey,
-    freight::{Carrier, Pass, Shipment, hold},
+    freight::{Carrier, Goods, Pass, Route, Shipment, hold},
     member::Member,
     parcel::Parcel,
     run::Run,
@@ -29,6 +29,8 @@ struct Written<'a> {
     passes: Vec<&'a Pass>,
     shipments: Vec<&'a Shipment>,
     accesses: Vec<(&'a Access, Timestamp)>,
+    routes: Vec<&'a Route>,
+    goods: Vec<&'a Goods>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +44,8 @@ struct Read {
     passes: Vec<Pass>,
     shipments: Vec<Shipment>,
     accesses: Vec<(Access, Timestamp)>,
+    routes: Vec<Route>,
+    goods: Vec<Goods>,
 }
 
 impl Serialize for State {
@@ -61,6 +65,8 @@ impl Serialize for State {
             passes: self.freight.passes.values().collect(),
             shipments: self.freight.shipments.values().collect(),
             accesses: self.accesses.all().collect(),
+            routes: self.freight.routes.values().collect(),
+            goods: self.freight.goods.all.values().collect(),
         }
         .serialize(serializer)
     }
@@ -122,9 +128,14 @@ impl<'de> Deserialize<'de> for State {
         for shipment in freight.shipments.values() {
             hold(&mut freight.held, shipment, None);
         }
+        let routes = read.routes.into_iter();
+        freight.routes = routes.map(|r| (r.route_id.clone(), r)).collect();
         freight.set_deadlines();
         freight.set_photos();
         freight.set_keys_owed();
+        for goods in read.goods {
+            freight.add_goods(goods);
+        }
         for (access, at) in read.accesses {
             state.accesses.note(access, at);
         }

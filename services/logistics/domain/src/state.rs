@@ -21,7 +21,7 @@ use crate::{
     command::RunCancelReason,
     custody::{self, Faults},
     door::{DoorKey, Doors},
-    freight::Freight,
+    freight::{Freight, arrival},
     member::Member,
     parcel::Parcel,
     rejection::word,
@@ -219,6 +219,10 @@ impl State {
             parcel.state_since = at;
             self.shelves.take(parcel, before);
             self.shelves.put(parcel, parcel.state);
+            // It is not on a trunk route any more.
+            if before == ParcelState::Expected {
+                self.freight.take_goods(order_id);
+            }
         }
     }
 
@@ -269,6 +273,7 @@ impl State {
                 custody::name(&parcel.custodian.to_message())
             ),
         }));
+        found.extend(arrival::violations(self));
         found
     }
 }

@@ -9,7 +9,7 @@ use service_kit::status::not_found;
 use tonic::{Request, Response};
 
 use super::{Answer, SERVICE, Service};
-use crate::parse::freight as parse;
+use crate::parse::{freight as parse, route as parse_route};
 
 #[tonic::async_trait]
 impl FreightService for Service {
@@ -207,5 +207,53 @@ impl FreightService for Service {
             carriers,
             next_page_token,
         }))
+    }
+
+    async fn open_route(
+        &self,
+        request: Request<pb::OpenRouteRequest>,
+    ) -> Answer<pb::OpenRouteResponse> {
+        let done = self.submit(request, parse_route::open).await?;
+        let position = done.position();
+        Ok(Response::new(pb::OpenRouteResponse { position }))
+    }
+
+    async fn change_route(
+        &self,
+        request: Request<pb::ChangeRouteRequest>,
+    ) -> Answer<pb::ChangeRouteResponse> {
+        let done = self.submit(request, parse_route::change).await?;
+        let position = done.position();
+        Ok(Response::new(pb::ChangeRouteResponse { position }))
+    }
+
+    async fn close_route(
+        &self,
+        request: Request<pb::CloseRouteRequest>,
+    ) -> Answer<pb::CloseRouteResponse> {
+        let done = self.submit(request, parse_route::close).await?;
+        let position = done.position();
+        Ok(Response::new(pb::CloseRouteResponse { position }))
+    }
+
+    async fn get_route(
+        &self,
+        request: Request<pb::GetRouteRequest>,
+    ) -> Answer<pb::GetRouteResponse> {
+        self.get_one_route(request).await
+    }
+
+    async fn list_routes(
+        &self,
+        request: Request<pb::ListRoutesRequest>,
+    ) -> Answer<pb::ListRoutesResponse> {
+        self.list_all_routes(request).await
+    }
+
+    async fn list_waiting_goods(
+        &self,
+        request: Request<pb::ListWaitingGoodsRequest>,
+    ) -> Answer<pb::ListWaitingGoodsResponse> {
+        self.list_goods_waiting(request).await
     }
 }

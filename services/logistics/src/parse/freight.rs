@@ -14,6 +14,7 @@ const OFFER_GRAMS_MAX: i64 = 1_000_000_000;
 const QUANTITY_MAX: i64 = 1_000_000_000;
 const ORDERS_MAX: usize = 500;
 const LABELS_MAX: usize = 100;
+const MANIFEST_LABELS_MAX: usize = 2_000;
 const REPORTS_MAX: usize = 100;
 /// Bags scanned in one report: it must fit into one record of the log.
 const SCANNED_MAX: usize = 500;
@@ -389,6 +390,11 @@ fn counts(fields: &mut Fields, list: &str, lines: &[pb::LineCount]) -> Vec<pb::L
     let lines = lines.iter().enumerate().map(|(n, line)| pb::LineCount {
         line_id: fields.code(&format!("{list}[{n}].line_id"), &line.line_id),
         units: fields.number(&format!("{list}[{n}].units"), line.units, 0..=QUANTITY_MAX),
+        missing_labels: labels(
+            fields,
+            &format!("{list}[{n}].missing_labels"),
+            &line.missing_labels,
+        ),
     });
     lines.collect()
 }
@@ -413,6 +419,15 @@ fn bags(fields: &mut Fields, line: &str, bags: &[pb::BagReceipt]) -> Vec<pb::Bag
         }
     });
     bags.collect()
+}
+
+/// Of which there may be as many as a load's manifest has.
+fn labels(fields: &mut Fields, at: &str, labels: &[String]) -> Vec<String> {
+    fields.list(at, labels, 0..=MANIFEST_LABELS_MAX);
+    let labels = labels.iter().enumerate();
+    labels
+        .map(|(n, label)| fields.text(&format!("{at}[{n}]"), label, 1..=LABEL_MAX))
+        .collect()
 }
 
 /// The ids and numbers of it; whether it makes sense as a whole is decided.
@@ -451,12 +466,8 @@ fn pickup(fields: &mut Fields, at: &str, pickup: &pb::Pickup) -> domain::Pickup 
 }
 
 fn line(fields: &mut Fields, at: &str, line: &pb::LoadLine) -> pb::LoadLine {
-    let labels_at = format!("{at}.labels");
-    fields.list(&labels_at, &line.labels, 0..=LABELS_MAX);
-    let labels = line.labels.iter().enumerate();
-    let labels = labels
-        .map(|(n, label)| fields.text(&format!("{labels_at}[{n}]"), label, 1..=LABEL_MAX))
-        .collect();
+    fields.list(&format!("{at}.labels"), &line.labels, 0..=LABELS_MAX);
+    let labels = labels(fields, &format!("{at}.labels"), &line.labels);
     pb::LoadLine {
         line_id: fields.code(&format!("{at}.line_id"), &line.line_id),
         product_id: fields.code(&format!("{at}.product_id"), &line.product_id),
@@ -474,7 +485,7 @@ fn line(fields: &mut Fields, at: &str, line: &pb::LoadLine) -> pb::LoadLine {
     }
 }
 
-fn place(fields: &mut Fields, at: &str, place: Option<&pb::Place>) -> pb::Place {
+pub(super) fn place(fields: &mut Fields, at: &str, place: Option<&pb::Place>) -> pb::Place {
     let place = fields.needed(at, place);
     let kind: pb::PlaceKind = fields.choice(&format!("{at}.kind"), place.kind);
     pb::Place {

@@ -12,5 +12,6 @@ mod recall;
 mod refusals;
 mod repeats;
 mod reports;
+mod routes;
 mod site;
 mod uploads;

@@ -31,7 +31,7 @@ fn zones() -> Vec<String> {
     ["valley", "town"].map(String::from).to_vec()
 }
 
-fn place(kind: PlaceKind, place_id: &str, zone: &str) -> Option<Place> {
+pub fn place(kind: PlaceKind, place_id: &str, zone: &str) -> Option<Place> {
     Some(Place {
         kind: kind.into(),
         place_id: place_id.into(),
@@ -196,7 +196,7 @@ async fn a_firm_carries_a_load_from_tender_to_hand_over() {
             damaged_units: 2,
             short_units: 0,
             note: "crushed".into(),
-            bags: vec![],
+            ..Default::default()
         }],
     });
     ok(site.freight.transfer_custody(transfer).await);

@@ -228,6 +228,7 @@ impl Dispatcher {
             DraftShipmentRequest {
                 load: Some(load),
                 returns_shipment_id: String::new(),
+                contacts: vec![],
             }
         )?;
         let id = drafted.shipment_id;

@@ -43,7 +43,7 @@ impl Day {
             self.register_household(household).await
         })
         .await?;
-        Ok(())
+        self.prepare_trunk().await
     }
 
     /// A contingency that another rehearsal activated serves this one too.

@@ -135,7 +135,8 @@ pub fn excepted(order_id: &str, labels: &[&str]) -> AnyEvent {
         checkpoint_id: "gate".into(),
         from: Some(Custodian {
             kind: CustodianKind::Carrier.into(),
-            id: "carrier-1".into(),
+            // Who brought it need not be who had it from the store.
+            id: "haulier-7".into(),
         }),
         exceptions: exceptions.collect(),
         ..ParcelReceived::default()

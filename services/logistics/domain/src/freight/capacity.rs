@@ -1,5 +1,7 @@
 //! What a firm offers to carry, where and when (S15).
 
+use std::collections::BTreeSet;
+
 use decider::{Area, Context, Timestamp};
 use proto::{
     LogisticsEvent,
@@ -10,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Freight, Rejection, Subject,
-    carrier::change,
+    carrier::{Carrier, change},
     command::{OfferCapacity, WithdrawCapacity},
+    consolidation,
     load::Load,
+    shipment::Shipment,
     tender,
 };
 use crate::{state::Moment, units::Grams};
@@ -34,12 +38,24 @@ pub struct Offer {
 impl Offer {
     /// Whether the load can still be carried within the offer.
     pub(crate) fn takes(&self, load: &Load, now: Timestamp) -> bool {
-        let in_time = self.to > now && self.from <= load.due.1 && load.due.0 < self.to;
-        let zones = load.zones();
-        let in_zones = zones
-            .iter()
-            .all(|zone| self.zones.iter().any(|z| z == zone));
-        in_time && in_zones && self.used.plus(load.weight()) <= self.capacity
+        let serves = self.serves(load.zones().into_iter(), load.due, now);
+        serves && load.weight() <= self.free()
+    }
+
+    /// Whether it is for that time and those zones.
+    pub(crate) fn serves<'a>(
+        &self,
+        mut zones: impl Iterator<Item = &'a str>,
+        due: (Timestamp, Timestamp),
+        now: Timestamp,
+    ) -> bool {
+        let in_time = self.to > now && self.from <= due.1 && due.0 < self.to;
+        in_time && zones.all(|zone| self.zones.iter().any(|z| z == zone))
+    }
+
+    /// What is not tendered against it.
+    pub(crate) const fn free(&self) -> Grams {
+        self.capacity.minus(self.used)
     }
 }
 
@@ -75,20 +91,70 @@ pub(crate) fn offer(
     };
     let mut events = vec![offered.into()];
     // Shipments that nobody could take wait for this.
-    for shipment in freight.shipments.values() {
-        let waits = shipment.state == pb::ShipmentState::Draft
-            && shipment.area == context.area
+    let tendered = waiting(freight, carrier, &mut offer, None, context);
+    let given: BTreeSet<&str> = tendered.iter().map(|t| &*t.shipment_id).collect();
+    let room = carrier.vehicles.values().max();
+    let room = room.map_or(Grams::ZERO, |largest| offer.free().min(*largest));
+    let serves = |shipment: &Shipment| {
+        let load = &shipment.load;
+        let passed = shipment.passed_over.contains(&carrier.carrier_id);
+        let open = !passed && !given.contains(&*shipment.shipment_id);
+        open && offer.serves(load.zones().into_iter(), load.due, context.now)
+    };
+    let smaller = consolidation::too_large(freight, context, room, serves, TENDERED_AT_ONCE);
+    let smaller: Vec<LogisticsEvent> = smaller.collect();
+    events.extend(tendered.into_iter().map(LogisticsEvent::from));
+    events.extend(smaller);
+    Ok(events)
+}
+
+/// Tenders of what waits for somebody, as far as the offer goes.
+fn waiting(
+    freight: &Freight,
+    carrier: &Carrier,
+    offer: &mut Offer,
+    besides: Option<&str>,
+    context: &Context,
+) -> Vec<pb::ShipmentTendered> {
+    let mut events = Vec::new();
+    let drafts = freight.drafts.iter();
+    for shipment in drafts.filter_map(|id| freight.shipments.get(id)) {
+        let load = &shipment.load;
+        let waits = shipment.area == context.area
+            && besides != Some(&shipment.shipment_id)
             && !shipment.passed_over.contains(&carrier.carrier_id);
-        if waits && offer.takes(&shipment.load, context.now) {
-            offer.used = offer.used.plus(shipment.load.weight());
+        if waits && carrier.has_vehicle_for(load) && offer.takes(load, context.now) {
+            offer.used = offer.used.plus(load.weight());
             let event = tender::event(shipment, &carrier.carrier_id, &offer.offer_id, context.now);
-            events.push(event.into());
+            events.push(event);
         }
-        if events.len() > TENDERED_AT_ONCE {
+        if events.len() >= TENDERED_AT_ONCE {
             break;
         }
     }
-    Ok(events)
+    events
+}
+
+/// The carrier of a shipment does not have it any more, and what was booked on
+/// its offer is free: others that wait for somebody may have it.
+pub(crate) fn freed(
+    freight: &Freight,
+    shipment: &Shipment,
+    context: &Context,
+) -> Vec<LogisticsEvent> {
+    let held = shipment.carrier().and(shipment.tender.as_ref());
+    let Some(tender) = held else { return vec![] };
+    let carrier = freight.active_carrier(&shipment.area, &tender.carrier_id);
+    let Ok(carrier) = carrier else {
+        return vec![];
+    };
+    let Some(mut offer) = carrier.offers.get(&tender.offer_id).cloned() else {
+        return vec![];
+    };
+    offer.used = offer.used.minus(tender.weight);
+    let ended = Some(shipment.shipment_id.as_str());
+    let tendered = waiting(freight, carrier, &mut offer, ended, context);
+    tendered.into_iter().map(LogisticsEvent::from).collect()
 }
 
 pub(crate) fn offered(freight: &mut Freight, moment: &Moment<'_>, event: &pb::CapacityOffered) {

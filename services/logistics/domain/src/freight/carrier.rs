@@ -14,6 +14,7 @@ use super::{
         RegisterCarrier, RegisterDriver, RegisterVehicle, ResumeCarrier, SuspendCarrier,
         WithdrawDriver, WithdrawVehicle,
     },
+    load::Load,
     tender,
 };
 use crate::{state::Moment, units::Grams};
@@ -48,6 +49,15 @@ impl Record {
     #[must_use]
     pub fn punctuality(&self) -> u32 {
         per_thousand(self.on_time, self.on_time + self.late)
+    }
+}
+
+impl Carrier {
+    /// Whether a vehicle of it can take the load; also where it has registered
+    /// none, since it may do so until the departure.
+    pub(crate) fn has_vehicle_for(&self, load: &Load) -> bool {
+        let largest = self.vehicles.values().max();
+        largest.is_none_or(|largest| load.weight() <= *largest)
     }
 }
 

@@ -12,7 +12,10 @@ use proto::{
     types::v1::Sealed,
 };
 
-use crate::{freight::Load, units::Grams};
+use crate::{
+    freight::{Load, RoutePlan},
+    units::Grams,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisterCarrier {
@@ -112,6 +115,42 @@ pub struct RevokePass {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpirePass {
     pub pass_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRoute {
+    pub route_id: String,
+    pub plan: RoutePlan,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRoute {
+    pub route_id: String,
+    pub plan: RoutePlan,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseRoute {
+    pub route_id: String,
+    pub reason: String,
+}
+
+/// The shipment's id is the command's `Context::new_id(0)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MakeLoad {
+    pub checkpoint_id: String,
+    /// When the window ends.
+    pub window: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GiveUpLoad {
+    pub shipment_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiveLoad {
+    pub shipment_id: String,
 }
 
 /// The shipment's id is the command's `Context::new_id(0)`.

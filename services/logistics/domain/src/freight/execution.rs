@@ -17,11 +17,11 @@ use proto::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Freight, Rejection, Subject,
+    Freight, Rejection, Subject, arrival,
     carrier::score,
     command::{AssignResources, ReportMilestone, ReportPosition},
     manifest,
-    shipment::{self, Resources, Shipment},
+    shipment::{self, Links, Resources, Shipment},
     tender,
 };
 use crate::{custody::Faults, state::Moment, units::Grams};
@@ -273,14 +273,7 @@ fn check_content(
     if milestone != Milestone::Loaded {
         return Ok(vec![]);
     }
-    let planned: Vec<pb::LineCount> = pickup
-        .lines
-        .iter()
-        .map(|line| pb::LineCount {
-            line_id: line.line_id.clone(),
-            units: line.quantity_units,
-        })
-        .collect();
+    let planned: Vec<pb::LineCount> = pickup.lines.iter().map(arrival::whole).collect();
     counted(&command.lines, &planned)
 }
 
@@ -344,13 +337,21 @@ fn failed_pickup(
     if after.load.pickups.len() == 1 {
         let withdrawn = tender::withdrawn_event(after, pb::WithdrawReason::PickupFailed);
         return withdrawn.map_or_else(Vec::new, |withdrawn| {
-            tender::with_next(freight, after, withdrawn.into(), context.now)
+            tender::with_next(freight, after, withdrawn.into(), context)
         });
     }
-    let Some(load) = after.load.only(&command.stop_id) else {
+    let Some(mut load) = after.load.only(&command.stop_id) else {
         return vec![];
     };
-    let mut events = shipment::draft_events(freight, &load, 0, "", &command.shipment_id, context);
+    if after.carries_parcels {
+        load.order_ids = arrival::orders_of_stop(freight, &after.shipment_id, &command.stop_id);
+        if load.order_ids.is_empty() {
+            // Told late: the goods wait for another load already.
+            return vec![];
+        }
+    }
+    let links = Links::continuing(after);
+    let mut events = shipment::draft_events(freight, &load, 0, links, context);
     events.extend(after.contacts_for(context.new_id(0), &command.stop_id));
     let pickups = after.load.pickups.iter();
     let all_failed = pickups

@@ -1,13 +1,14 @@
 //! The entities of the trunk leg as the API shows them, and as one line for
 //! people.
 
-use decider::StreamId;
+use decider::{StreamId, Timestamp};
 use proto::{logistics::v1 as pb, time::to_proto};
 
 use super::{
-    Carrier, Freight, Pass, Shipment,
+    Carrier, Freight, Goods, Pass, Route, Shipment, Where,
     rejection::{pass_word, shipment_word},
 };
+use crate::units::Grams;
 
 impl Freight {
     pub(crate) fn describe(&self, stream: &StreamId) -> Option<String> {
@@ -20,8 +21,71 @@ impl Freight {
             }
             "pass" => self.passes.get(id).map(Pass::describe),
             "shipment" => self.shipments.get(id).map(Shipment::describe),
+            "route" => self.routes.get(id).map(Route::describe),
             _ => None,
         }
+    }
+
+    /// Why goods wait, and for what; none where a carrier has said yes.
+    pub(crate) fn waiting_message(&self, goods: &Goods) -> Option<pb::WaitingGoods> {
+        let route = self.routes.get(&goods.route_id)?;
+        let reason = goods.wait_reason(self)?;
+        let (window, shipment_id) = match &goods.place {
+            Where::Waiting(window) => (*window, ""),
+            Where::On(shipment_id) => (None, shipment_id.as_str()),
+        };
+        Some(pb::WaitingGoods {
+            order_id: goods.order_id.clone(),
+            route_id: goods.route_id.clone(),
+            checkpoint_id: route.plan.destination.place_id.clone(),
+            weight_grams: goods.weight.0,
+            since_time: Some(to_proto(goods.since)),
+            reason: reason.into(),
+            window_time: window.map(to_proto),
+            shipment_id: shipment_id.to_owned(),
+        })
+    }
+}
+
+impl Route {
+    /// As it is at `now`.
+    pub(crate) fn to_message(&self, freight: &Freight, now: Timestamp) -> pb::Route {
+        let goods = freight.goods.all.values().filter(|goods| {
+            goods.route_id == self.route_id && matches!(goods.place, Where::Waiting(_))
+        });
+        let (orders, weight) = goods.fold((0, Grams::ZERO), |(orders, weight), goods| {
+            (orders + 1, weight.plus(goods.weight))
+        });
+        let open = self.closed.is_none();
+        pb::Route {
+            route_id: self.route_id.clone(),
+            plan: Some(self.plan.to_message()),
+            closed_reason: self.closed.clone().unwrap_or_default(),
+            waiting_orders: orders,
+            waiting_grams: weight.0,
+            window_time: self.plan.window(now).filter(|_| open).map(to_proto),
+            revision: self.revision.0,
+        }
+    }
+
+    fn describe(&self) -> String {
+        let plan = &self.plan;
+        let mut line = format!(
+            "{} to {}, for what {} sends, every {} min from {} to {}, loads of at most {} and {} \
+             orders",
+            plan.origin.place_id,
+            plan.destination.place_id,
+            plan.holder_id,
+            plan.every,
+            to_proto(plan.from),
+            to_proto(plan.to),
+            plan.weight_max,
+            plan.orders_max
+        );
+        if let Some(reason) = &self.closed {
+            line += &format!("; closed: {reason}");
+        }
+        line
     }
 }
 

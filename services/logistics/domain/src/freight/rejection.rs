@@ -23,6 +23,7 @@ pub enum Subject {
     Line,
     Label,
     Incident,
+    Route,
 }
 
 impl Subject {
@@ -38,6 +39,7 @@ impl Subject {
             Self::Line => "line",
             Self::Label => "bag",
             Self::Incident => "incident",
+            Self::Route => "route",
         }
     }
 }
@@ -144,6 +146,26 @@ pub enum Rejection {
     },
     #[error("line {line_id}: {why}")]
     Count { line_id: String, why: String },
+    #[error("the route cannot be: {why}")]
+    Route { why: String },
+    #[error(
+        "what {holder_id} sends to {checkpoint_id} takes route {other_id}: close that one first"
+    )]
+    RouteConflict {
+        holder_id: String,
+        checkpoint_id: String,
+        other_id: String,
+    },
+    #[error("route {route_id} is closed ({reason}): open another one")]
+    RouteClosed { route_id: String, reason: String },
+    #[error(
+        "order {order_id} is on the load of shipment {shipment_id}: take that over as a whole, or \
+         cancel it"
+    )]
+    OnLoad {
+        order_id: String,
+        shipment_id: String,
+    },
     #[error("a proof by {kind} needs {needed}")]
     ProofIncomplete {
         kind: &'static str,
@@ -200,6 +222,7 @@ impl Rejected for Rejection {
                 Subject::Line => "LINE_UNKNOWN",
                 Subject::Label => "LABEL_UNKNOWN",
                 Subject::Incident => "INCIDENT_UNKNOWN",
+                Subject::Route => "ROUTE_UNKNOWN",
             },
             Self::Exists { .. } => "ALREADY_REGISTERED",
             Self::CarrierSuspended { .. } => "CARRIER_SUSPENDED",
@@ -226,6 +249,10 @@ impl Rejected for Rejection {
             Self::PinNotIssued { .. } => "PIN_NOT_ISSUED",
             Self::PinWrong { .. } => "PIN_WRONG",
             Self::PinLocked { .. } => "PIN_LOCKED",
+            Self::Route { .. } => "ROUTE_INVALID",
+            Self::OnLoad { .. } => "PARCEL_ON_LOAD",
+            Self::RouteConflict { .. } => "ROUTE_CONFLICT",
+            Self::RouteClosed { .. } => "ROUTE_CLOSED",
         }
     }
 }

@@ -14,8 +14,9 @@ use proto::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Freight, Rejection,
+    Freight, Rejection, capacity,
     command::{CancelShipment, ChangeLoad, CloseShipment, DraftShipment},
+    consolidation,
     execution::Report,
     incident::Incident,
     load::Load,
@@ -82,6 +83,10 @@ pub struct Shipment {
     pub load_version: i32,
     pub returns: String,
     pub continues: String,
+    /// Its orders are parcels, of which it has the custody from the loading on.
+    pub carries_parcels: bool,
+    /// Orders that were cancelled after their goods were loaded.
+    pub recalled: BTreeSet<String>,
     pub state: ShipmentState,
     pub tender: Option<Tender>,
     /// Carriers that did not take the present load: it is not offered to them
@@ -237,15 +242,46 @@ pub(crate) fn draft(
             }
         }
     }
-    let returns = command.returns.clone().unwrap_or_default();
-    Ok(draft_events(
-        freight,
-        &command.load,
-        0,
-        &returns,
-        "",
-        context,
-    ))
+    let links = Links::returning(command.returns.as_deref().unwrap_or_default());
+    Ok(draft_events(freight, &command.load, 0, links, context))
+}
+
+/// What a new shipment has to do with others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Links<'a> {
+    returns: &'a str,
+    continues: &'a str,
+    carries_parcels: bool,
+}
+
+impl<'a> Links<'a> {
+    /// The shipment whose goods come back; empty for none.
+    pub const fn returning(returns: &'a str) -> Self {
+        Self {
+            returns,
+            continues: "",
+            carries_parcels: false,
+        }
+    }
+
+    /// Of parcels; goes on with what another could not pick up, where one is
+    /// named.
+    pub const fn parcels(continues: &'a str) -> Self {
+        Self {
+            returns: "",
+            continues,
+            carries_parcels: true,
+        }
+    }
+
+    /// Goes on with what another could not pick up.
+    pub const fn continuing(shipment: &'a Shipment) -> Self {
+        Self {
+            returns: "",
+            continues: shipment.shipment_id.as_str(),
+            carries_parcels: shipment.carries_parcels,
+        }
+    }
 }
 
 /// A new shipment with id number `n` of the command.
@@ -253,15 +289,15 @@ pub(crate) fn draft_events(
     freight: &Freight,
     load: &Load,
     n: u16,
-    returns: &str,
-    continues: &str,
+    links: Links<'_>,
     context: &Context,
 ) -> Vec<LogisticsEvent> {
     let event = pb::ShipmentDrafted {
         shipment_id: context.new_id(n),
         load: Some(load.to_message()),
-        returns_shipment_id: returns.to_owned(),
-        continues_shipment_id: continues.to_owned(),
+        returns_shipment_id: links.returns.to_owned(),
+        continues_shipment_id: links.continues.to_owned(),
+        carries_parcels: links.carries_parcels,
     };
     let shipment = made(&event, &context.area, context.now, Revision::default());
     let tender = tender::next_event(freight, &shipment, context.now);
@@ -278,6 +314,8 @@ fn made(event: &pb::ShipmentDrafted, area: &Area, at: Timestamp, revision: Revis
         load_version: 1,
         returns: event.returns_shipment_id.clone(),
         continues: event.continues_shipment_id.clone(),
+        carries_parcels: event.carries_parcels,
+        recalled: BTreeSet::new(),
         state: ShipmentState::Draft,
         tender: None,
         passed_over: BTreeSet::new(),
@@ -306,10 +344,18 @@ fn made(event: &pb::ShipmentDrafted, area: &Area, at: Timestamp, revision: Revis
 }
 
 pub(crate) fn drafted(freight: &mut Freight, moment: &Moment<'_>, event: &pb::ShipmentDrafted) {
+    if freight.shipments.contains_key(&event.shipment_id) {
+        return;
+    }
+    let shipment = made(event, moment.area, moment.at, moment.revision);
+    freight
+        .deadlines
+        .extend(shipment.deadlines().into_iter().flatten());
+    freight.drafts.insert(event.shipment_id.clone());
     freight
         .shipments
-        .entry(event.shipment_id.clone())
-        .or_insert_with(|| made(event, moment.area, moment.at, moment.revision));
+        .insert(event.shipment_id.clone(), shipment);
+    consolidation::drafted(freight, moment, event);
 }
 
 /// A load that was tendered or accepted is tendered again, to the same
@@ -332,6 +378,20 @@ pub(crate) fn change_load(
     if shipment.load == command.load {
         return Ok(vec![]);
     }
+    if shipment.carries_parcels {
+        let why = "it was made from dispatched goods: cancel it, and they wait for another one";
+        return Err(Rejection::Load { why: why.into() });
+    }
+    Ok(new_load_events(freight, shipment, &command.load, context))
+}
+
+/// Before the vehicle has left.
+pub(crate) fn new_load_events(
+    freight: &Freight,
+    shipment: &Shipment,
+    load: &Load,
+    context: &Context,
+) -> Vec<LogisticsEvent> {
     let mut events = Vec::new();
     let mut carrier = None;
     if shipment.state != ShipmentState::Draft {
@@ -339,22 +399,26 @@ pub(crate) fn change_load(
         let withdrawn = tender::withdrawn_event(shipment, pb::WithdrawReason::LoadChanged);
         events.extend(withdrawn.map(LogisticsEvent::from));
     }
+    let event = changed_event(shipment, load);
     let mut changed = shipment.clone();
-    changed.load = command.load.clone();
-    changed.load_version = changed.load_version.saturating_add(1);
+    changed.load = load.clone();
+    changed.load_version = event.load_version;
     changed.passed_over.clear();
-    let event = pb::LoadChanged {
-        shipment_id: command.shipment_id.clone(),
-        load_version: changed.load_version,
-        load: Some(command.load.to_message()),
-    };
     events.push(event.into());
     let tender = match carrier {
-        Some(carrier_id) => Some(tender::event(&changed, carrier_id, "", context.now)),
+        Some(carrier_id) => tender::again_event(freight, &changed, carrier_id, context.now),
         None => tender::next_event(freight, &changed, context.now),
     };
     events.extend(tender.map(LogisticsEvent::from));
-    Ok(events)
+    events
+}
+
+pub(crate) fn changed_event(shipment: &Shipment, load: &Load) -> pb::LoadChanged {
+    pb::LoadChanged {
+        shipment_id: shipment.shipment_id.clone(),
+        load_version: shipment.load_version.saturating_add(1),
+        load: Some(load.to_message()),
+    }
 }
 
 pub(crate) fn load_changed(freight: &mut Freight, moment: &Moment<'_>, event: &pb::LoadChanged) {
@@ -362,6 +426,10 @@ pub(crate) fn load_changed(freight: &mut Freight, moment: &Moment<'_>, event: &p
         shipment.load = Load::from_message(event.load.as_ref());
         shipment.load_version = event.load_version;
         shipment.passed_over.clear();
+        // On its way with less: that may have been its last pickup.
+        if shipment.departed.is_some() && shipment.is_under_way() {
+            shipment.state = shipment.standing();
+        }
     });
 }
 
@@ -388,7 +456,8 @@ pub(crate) fn cancel(
         reason: command.reason.clone(),
     };
     let withdrawn = withdrawn.map(LogisticsEvent::from).into_iter();
-    Ok(withdrawn.chain([cancelled.into()]).collect())
+    let freed = capacity::freed(freight, shipment, context);
+    Ok(withdrawn.chain([cancelled.into()]).chain(freed).collect())
 }
 
 pub(crate) fn cancelled(freight: &mut Freight, moment: &Moment<'_>, event: &pb::ShipmentCancelled) {
@@ -396,6 +465,7 @@ pub(crate) fn cancelled(freight: &mut Freight, moment: &Moment<'_>, event: &pb::
         shipment.state = ShipmentState::Cancelled;
         shipment.ended = Some(moment.at);
     });
+    consolidation::cancelled(freight, moment, event);
 }
 
 pub(crate) fn close(

@@ -10,7 +10,7 @@ use proto::{
 
 use super::{
     Freight, Rejection,
-    capacity::book,
+    capacity::{book, freed},
     carrier::{Carrier, score},
     command::{AcceptTender, DeclineTender, ExpireTender, TenderShipment, WithdrawTender},
     shipment::{Shipment, Tender},
@@ -78,8 +78,39 @@ pub(crate) fn next_event(
     Some(event(shipment, &carrier.carrier_id, offer_id, now))
 }
 
+/// The tender of a changed load to the carrier that had it: on an offer of
+/// its own that takes it, where it came by one, and else to the next.
+pub(crate) fn again_event(
+    freight: &Freight,
+    changed: &Shipment,
+    carrier_id: &str,
+    now: Timestamp,
+) -> Option<pb::ShipmentTendered> {
+    let before = changed.tender.as_ref().filter(|t| !t.offer_id.is_empty());
+    let Some(before) = before else {
+        return Some(event(changed, carrier_id, "", now));
+    };
+    let carrier = freight.active_carrier(&changed.area, carrier_id).ok();
+    let carrier = carrier.filter(|c| c.has_vehicle_for(&changed.load));
+    let offers = carrier.into_iter().flat_map(|c| c.offers.values());
+    let able = offers.filter(|offer| {
+        let mut offer = (*offer).clone();
+        if offer.offer_id == before.offer_id {
+            offer.used = offer.used.minus(before.weight);
+        }
+        offer.takes(&changed.load, now)
+    });
+    // The same one before others.
+    let best = able.min_by_key(|o| (o.offer_id != before.offer_id, o.to, &o.offer_id));
+    match best {
+        Some(offer) => Some(event(changed, carrier_id, &offer.offer_id, now)),
+        None => next_event(freight, changed, now),
+    }
+}
+
 /// By acceptance, then punctuality, then the smaller id; of a carrier's
-/// offers the one that ends first.
+/// offers the one that ends first. Whose vehicles are all too small for the
+/// load is not asked.
 fn best<'a>(
     freight: &'a Freight,
     shipment: &Shipment,
@@ -91,6 +122,7 @@ fn best<'a>(
         carrier.suspended.is_none()
             && !shipment.passed_over.contains(&carrier.carrier_id)
             && besides != Some(&carrier.carrier_id)
+            && carrier.has_vehicle_for(&shipment.load)
     });
     let able = active.filter_map(|carrier| {
         let offers = carrier.offers.values();
@@ -200,20 +232,23 @@ pub(crate) fn decline(
         reason: command.reason.into(),
         note: command.note.clone(),
     };
-    Ok(with_next(freight, shipment, declined.into(), context.now))
+    Ok(with_next(freight, shipment, declined.into(), context))
 }
 
-/// The end of a tender, and the tender to the best of the other carriers.
+/// The end of a tender, the tender to the best of the other carriers, and
+/// what the capacity is used for that is free now.
 pub(crate) fn with_next(
     freight: &Freight,
     shipment: &Shipment,
     end: LogisticsEvent,
-    now: Timestamp,
+    context: &Context,
 ) -> Vec<LogisticsEvent> {
+    let now = context.now;
     let next = best(freight, shipment, now, shipment.carrier());
     let next = next.map(|(carrier, offer)| event(shipment, &carrier.carrier_id, offer, now));
     std::iter::once(end)
         .chain(next.map(LogisticsEvent::from))
+        .chain(freed(freight, shipment, context))
         .collect()
 }
 
@@ -241,7 +276,7 @@ pub(crate) fn expire(
         round: command.round,
         carrier_id: tender.carrier_id.clone(),
     };
-    Ok(with_next(freight, shipment, expired.into(), context.now))
+    Ok(with_next(freight, shipment, expired.into(), context))
 }
 
 pub(crate) fn expired(freight: &mut Freight, moment: &Moment<'_>, event: &pb::TenderExpired) {
@@ -266,7 +301,9 @@ pub(crate) fn withdraw(
         "a tender can be withdrawn until the vehicle has left",
     )?;
     let event = withdrawn_event(shipment, WithdrawReason::Dispatcher);
-    Ok(event.map(LogisticsEvent::from).into_iter().collect())
+    let freed = freed(freight, shipment, context);
+    let event = event.map(LogisticsEvent::from).into_iter();
+    Ok(event.chain(freed).collect())
 }
 
 /// None where nobody has the shipment.

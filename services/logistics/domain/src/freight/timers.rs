@@ -1,14 +1,18 @@
 //! What happens by itself on the trunk leg: a tender without an answer
 //! expires, a pass runs out, a shipment that was handed over is closed, photos
-//! and what is personal are erased.
+//! and what is personal are erased; loads are made of what waits on routes,
+//! given up when nobody took them, and handed over parcel by parcel.
 
 use std::collections::BTreeSet;
 
-use decider::{Due, Timestamp};
+use decider::{Area, Due, Timestamp};
 
 use super::{
     Freight, Pass, Shipment,
-    command::{CloseShipment, ErasePhotos, EraseShipmentPersonalData, ExpirePass, ExpireTender},
+    command::{
+        CloseShipment, ErasePhotos, EraseShipmentPersonalData, ExpirePass, ExpireTender,
+        GiveUpLoad, MakeLoad, ReceiveLoad,
+    },
 };
 use crate::Command;
 use proto::logistics::v1::{PassState, ShipmentState};
@@ -26,6 +30,12 @@ pub(crate) enum Deadline {
     Photos(String),
     /// What is personal of the shipment has been kept long enough.
     PersonalData(String),
+    /// A load is made of what waits: area, checkpoint, end of the window.
+    Window(Area, String, Timestamp),
+    /// Nobody took a load of parcels until it was due.
+    GiveUp(String),
+    /// A shipment owes the checkpoint its parcels.
+    Parcels(String),
 }
 
 /// At most `limit`, the earliest first.
@@ -66,6 +76,28 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
                 Deadline::Close(shipment_id) => (
                     &freight.shipments.get(shipment_id)?.area,
                     CloseShipment {
+                        shipment_id: shipment_id.clone(),
+                    }
+                    .into(),
+                ),
+                Deadline::Window(area, checkpoint_id, window) => (
+                    area,
+                    MakeLoad {
+                        checkpoint_id: checkpoint_id.clone(),
+                        window: *window,
+                    }
+                    .into(),
+                ),
+                Deadline::GiveUp(shipment_id) => (
+                    &freight.shipments.get(shipment_id)?.area,
+                    GiveUpLoad {
+                        shipment_id: shipment_id.clone(),
+                    }
+                    .into(),
+                ),
+                Deadline::Parcels(shipment_id) => (
+                    &freight.shipments.get(shipment_id)?.area,
+                    ReceiveLoad {
                         shipment_id: shipment_id.clone(),
                     }
                     .into(),
@@ -127,16 +159,21 @@ impl Shipment {
                 let over = self.handover.as_ref()?.at?;
                 Some((over.plus_minutes(CLOSE_MINUTES), Deadline::Close(id)))
             }
+            ShipmentState::Draft => Some((self.gives_up()?, Deadline::GiveUp(id))),
             _ => None,
         }
     }
 }
 
 impl Freight {
-    /// Deadlines follow from the entities and are not written with them.
+    /// Deadlines and drafts follow from the entities and are not written with
+    /// them.
     pub(crate) fn set_deadlines(&mut self) {
         let passes = self.passes.values().filter_map(Pass::deadline);
         let shipments = self.shipments.values().flat_map(Shipment::deadlines);
         self.deadlines = passes.chain(shipments.flatten()).collect();
+        let drafts = self.shipments.values();
+        let drafts = drafts.filter(|shipment| shipment.state == ShipmentState::Draft);
+        self.drafts = drafts.map(|s| s.shipment_id.clone()).collect();
     }
 }

@@ -3,8 +3,11 @@
 mod days;
 #[path = "../rules/haulage.rs"]
 mod haulage;
+mod loads;
 mod nonsense;
 mod plans;
 mod snapshots;
+#[path = "../rules/trunk.rs"]
+mod trunk;
 #[path = "../rules/world.rs"]
 mod world;

@@ -12,7 +12,11 @@ use proto::{
     time::to_proto,
 };
 
-use crate::{haulage::*, world::*};
+use crate::{
+    haulage::*,
+    trunk::{open, trunk_plan},
+    world::*,
+};
 
 /// Kind of event, entity, another entity, a number.
 pub type Seed = (u8, u8, u8, i64);
@@ -282,9 +286,13 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
     let line = pb::LineCount {
         line_id: "a-radish".into(),
         units: number,
+        missing_labels: vec![format!("o-{}-{}", a % 4, b % 4)],
     };
     let load = (a % 5 > 0).then(|| one_farm().to_message());
-    match kind % 25 {
+    if kind % 3 == 0 {
+        return route((kind / 3, a, b, number));
+    }
+    match (kind / 3) % 25 {
         0 => pb::CarrierRegistered {
             carrier_id,
             name: String::new(),
@@ -480,6 +488,57 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
     }
 }
 
+/// Something about the goods on it.
+fn route((kind, a, b, number): Seed) -> LogisticsEvent {
+    let route_id = ["a", "z"][usize::from(a % 2)].to_owned();
+    let order_id = format!("o-{}", b % 4);
+    let small = i32::try_from(number % 2_000).unwrap_or(0);
+    let plan = pb::RoutePlan {
+        weight_grams_max: number,
+        every_minutes: small,
+        orders_max: i32::from(b % 3),
+        lead_minutes: small,
+        from_time: Some(to_proto(START)),
+        to_time: Some(to_proto(Timestamp(START.0.saturating_add(number)))),
+        destination: one_farm().to_message().destination,
+        holder_id: CARRIER.into(),
+        ..Default::default()
+    };
+    let plan = (a % 7 > 0).then_some(plan);
+    match kind % 6 {
+        0 => pb::RouteOpened { route_id, plan }.into(),
+        1 => pb::RouteChanged { route_id, plan }.into(),
+        2 => pb::RouteClosed {
+            route_id,
+            reason: String::new(),
+        }
+        .into(),
+        3 => pb::ParcelQueued {
+            order_id,
+            route_id,
+            window_time: None,
+        }
+        .into(),
+        4 => pb::ParcelRecalled {
+            order_id,
+            shipment_id: format!("s-{}", a % 3),
+        }
+        .into(),
+        _ => {
+            let mut load = one_farm();
+            load.order_ids = vec![order_id.clone(), format!("o-{}", a % 4)];
+            load.pickups[0].lines[0].labels = vec![format!("{order_id}-{}", a % 4)];
+            pb::ShipmentDrafted {
+                shipment_id: format!("s-{}", a % 5),
+                load: Some(load.to_message()),
+                carries_parcels: true,
+                ..Default::default()
+            }
+            .into()
+        }
+    }
+}
+
 /// What could be asked about the trunk leg after such a history.
 fn haulage_commands() -> Vec<Command> {
     let mut commands: Vec<Command> = vec![draft(one_farm())];
@@ -522,6 +581,38 @@ fn haulage_commands() -> Vec<Command> {
             }
             .into(),
         );
+    }
+    let close = |route_id: &str| CloseRoute {
+        route_id: route_id.into(),
+        reason: String::new(),
+    };
+    let change = |route_id: &str| ChangeRoute {
+        route_id: route_id.into(),
+        plan: trunk_plan(),
+    };
+    commands.extend([
+        open("a", trunk_plan()).into(),
+        open("b", trunk_plan()).into(),
+        change("a").into(),
+        close("z").into(),
+    ]);
+    for id in ["s-0", "s-1", "s-2", "s-3", "s-4"] {
+        let shipment_id = || id.to_owned();
+        commands.extend([
+            GiveUpLoad {
+                shipment_id: shipment_id(),
+            }
+            .into(),
+            ReceiveLoad {
+                shipment_id: shipment_id(),
+            }
+            .into(),
+            MakeLoad {
+                checkpoint_id: CP.into(),
+                window: START,
+            }
+            .into(),
+        ]);
     }
     for pass_id in ["p-0", "p-1"] {
         commands.push(issue(pass_id).into());

@@ -1,6 +1,9 @@
 //! A state that was written and read again is the same state.
 
-use decider::rewritten::{Codec, assert_goes_on};
+use decider::{
+    rewritten::{Codec, assert_goes_on},
+    spec::START,
+};
 use logistics_domain::*;
 use proptest::prelude::*;
 
@@ -35,6 +38,11 @@ fn ask(state: &State) -> String {
         "{:#?}",
         state.shipments_after(&area(), None).collect::<Vec<_>>()
     );
+    let routes: Vec<_> = state.routes_after(&area(), None, START).collect();
+    let waiting: Vec<_> = state.waiting_goods_after(&area(), None).collect();
+    let here = area();
+    let goods: Vec<_> = state.goods(&here).collect();
+    told += &format!("{routes:#?} {waiting:#?} {goods:#?}");
     told += &format!("{:?}", state.checkpoint(&area(), CP));
     for checkpoint_id in ["", CP] {
         let counts = state.parcel_counts(&area(), checkpoint_id);

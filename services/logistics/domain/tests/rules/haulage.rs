@@ -259,6 +259,7 @@ pub fn declare(id: &str, units: Option<i64>) -> DeclareHandover {
     let line = |units| LineCount {
         line_id: "a-radish".into(),
         units,
+        ..LineCount::default()
     };
     DeclareHandover {
         shipment_id: id.into(),

@@ -213,6 +213,7 @@ fn a_pickup_of_several_that_fails_becomes_a_shipment_of_its_own() {
     let on_board = LineCount {
         line_id: "b-radish".into(),
         units: 100,
+        ..LineCount::default()
     };
     assert_eq!(shipment(&spec, &id).on_board(), [on_board]);
 

@@ -159,7 +159,14 @@ fn a_vehicle_that_is_too_small_is_refused() {
     let mut spec = haulage();
     let pass_id = pass(&mut spec, "acme");
     let events = spec.accept(draft(load(vec![pickup("a", 2_500)])));
+    // Nobody is asked by itself who has no vehicle for it.
+    assert_eq!(tendered(&events), None);
     let id = drafted(&events);
+    let tender = TenderShipment {
+        shipment_id: id.clone(),
+        carrier_id: Some("acme".into()),
+    };
+    spec.accept(tender.into());
     spec.accept(accept(&id, "acme", 1).into());
     let refusal = refused(&mut spec, assign(&id, "acme", &pass_id));
     assert_eq!(refusal.reason(), "VEHICLE_TOO_SMALL");

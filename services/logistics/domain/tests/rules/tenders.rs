@@ -115,6 +115,63 @@ fn a_changed_load_is_tendered_again_to_the_same_firm() {
     spec.accept(assign(&id, "acme", &pass_id).into());
 }
 
+/// What a firm has booked on its offers.
+fn used(spec: &Spec, carrier_id: &str) -> Grams {
+    let carrier = spec.state.carrier(&area(), carrier_id).expect("known");
+    carrier.offers.values().map(|offer| offer.used).sum()
+}
+
+#[test]
+fn a_changed_load_stays_booked_on_the_offer_or_goes_to_who_has_room() {
+    let mut spec = haulage();
+    let (id, _) = assigned(&mut spec, one_farm());
+    let change = |kilograms| ChangeLoad {
+        shipment_id: id.clone(),
+        load: load(vec![pickup("a", kilograms)]),
+    };
+    spec.accept(change(1_500).into());
+    assert_eq!(used(&spec, "acme"), Grams(1_500_000));
+    // The rest of the offer is used up, so that a larger load has no room.
+    spec.accept(draft(load(vec![pickup("a", 1_500)])));
+    assert_eq!(used(&spec, "acme"), Grams(3_000_000));
+    let events = spec.accept(change(2_000).into());
+    assert_eq!(tendered(&events), Some(("bolt", 3)));
+    assert_eq!(used(&spec, "acme"), Grams(1_500_000));
+    assert_eq!(used(&spec, "bolt"), Grams(2_000_000));
+}
+
+#[test]
+fn capacity_that_becomes_free_is_used_for_what_waits() {
+    let mut spec = haulage();
+    for carrier_id in ["bolt", "cart"] {
+        let reason = "papers".into();
+        let carrier_id = carrier_id.into();
+        spec.accept(SuspendCarrier { carrier_id, reason }.into());
+    }
+    let two_tons = || draft(load(vec![pickup("a", 2_000)]));
+    let first = drafted(&spec.accept(two_tons()));
+    let events = spec.accept(two_tons());
+    assert_eq!(tendered(&events), None, "3 t were offered");
+    let second = drafted(&events);
+    let mut declined = spec
+        .run(decline(&first, "acme", 1).into())
+        .expect("declined");
+    let next = declined.pop().expect("a tender");
+    assert!(matches!(&next, LogisticsEvent::ShipmentTendered(e)
+        if e.shipment_id == second && e.carrier_id == "acme"));
+    assert_eq!(used(&spec, "acme"), Grams(2_000_000));
+    // Cancelling frees it too; and who declined once is not asked again.
+    let cancel = CancelShipment {
+        shipment_id: second,
+        reason: "not needed".into(),
+    };
+    let events = spec.accept(cancel.into());
+    assert_eq!(tendered(&events), None);
+    assert_eq!(used(&spec, "acme"), Grams::ZERO);
+    let third = spec.accept(two_tons());
+    assert_eq!(tendered(&third), Some(("acme", 1)));
+}
+
 #[test]
 fn a_suspended_firm_loses_its_tenders_and_is_offered_nothing() {
     let mut spec = haulage();
