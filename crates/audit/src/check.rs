@@ -8,6 +8,7 @@ pub(crate) mod deliveries;
 pub(crate) mod doorstep;
 pub(crate) mod gate;
 pub(crate) mod lots;
+pub(crate) mod passes;
 pub(crate) mod receipts;
 pub(crate) mod replica;
 pub(crate) mod trunk;

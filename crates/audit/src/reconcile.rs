@@ -149,6 +149,7 @@ fn checked(
         Invariant::DeliveredOnceAndConfirmed => check::deliveries::check(facts),
         Invariant::OneCustodian => check::custody::check(facts),
         Invariant::DisinfectedBeforeLeaving => check::gate::check(facts),
+        Invariant::PassBeforeDispatch => check::passes::check(facts),
         Invariant::CalledAfterLeaving => check::doorstep::check(facts),
         Invariant::ReceiptOrVisit => check::receipts::check(facts),
         Invariant::ServedOrListed => check::coverage::check(facts, states.order.iter()),
@@ -164,8 +165,8 @@ fn checked(
         found.violated("audit", format!("the check ended with a panic: {message}"));
         found
     });
-    if invariant == Invariant::PassBeforeDispatch {
-        note = "the retail way dispatches no vehicle of its own";
+    if invariant == Invariant::PassBeforeDispatch && found.facts == 0 {
+        note = "no vehicle left for a shipment";
     }
     if invariant == Invariant::StreamEqualsLog && streams.is_none() {
         note = "no NATS given";

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use baogong::robot::{Firm, Key, Rig, Robot, Temper};
+use baogong::robot::{Firm, Journey, Key, Rig, Robot, Temper};
 use bus::server::{NatsServer, ServerOptions};
 use decider::{Timestamp, spec::START};
 use logistics::config::{Config, base};
@@ -265,15 +265,50 @@ async fn a_robot_that_was_started_anew_goes_on_and_does_nothing_twice() {
     let ready = second.shipments(ShipmentState::ResourceAssigned).await;
     let ready = ready.expect("a list");
     assert_eq!(ready.len(), 3);
-    let unknown = second.shipment("01NONE").await.expect_err("unknown");
-    assert_eq!(unknown.code(), Code::NotFound);
-    // A report that the service refuses is told with its reason.
+    // One of them has left when the robot is started anew once more.
     let load = ready[0].load.clone().expect("a load");
-    let later = Timestamp(START.0 + 3_600_000);
     let id = &ready[0].shipment_id;
-    let mut journey = baogong::robot::Journey::new(id, &load, later, later);
+    let mut journey = Journey::new(id, &load, START, START.plus_minutes(60));
+    second.drive(&mut journey, START).await.expect("told");
+    let under_way = second.shipment(id).await.expect("known");
+    assert_eq!(under_way.state(), ShipmentState::EnRoutePickup);
+    let mut third = site.robot("acme", Temper::default()).await;
+    let stop = CancellationToken::new();
+    let ended = stop.clone();
+    let worker = tokio::spawn(async move { third.work(|| START, &ended).await });
+    let all = async {
+        loop {
+            let own = second.shipments(ShipmentState::Unspecified).await;
+            if are_there(&own.expect("a list")) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let carried = tokio::time::timeout(Duration::from_secs(60), all).await;
+    carried.expect("carried in time");
+    stop.cancel();
+    worker
+        .await
+        .expect("no panic")
+        .expect("nothing was refused");
+}
+
+#[tokio::test]
+async fn what_the_service_refuses_is_told_with_its_reason() {
+    let mut site = Site::start().await;
+    let mut robot = site.robot("acme", Temper::default()).await;
+    site.draft(0).await;
+    robot.catch_up().await.expect("told");
+    let ready = robot.answer().await.expect("answered");
+    let [id] = &ready[..] else {
+        panic!("{ready:?}")
+    };
+    let load = robot.brain.load(id).cloned().expect("a load");
+    let later = Timestamp(START.0 + 3_600_000);
+    let mut journey = Journey::new(id, &load, later, later);
     let far = START.plus_minutes(600);
-    let refused = second
+    let refused = robot
         .drive(&mut journey, far)
         .await
         .expect_err("the future");
@@ -281,4 +316,6 @@ async fn a_robot_that_was_started_anew_goes_on_and_does_nothing_twice() {
         refused.message().contains("REPORT_TIME_INVALID"),
         "{refused}"
     );
+    let unknown = robot.shipment("01NONE").await.expect_err("unknown");
+    assert_eq!(unknown.code(), Code::NotFound);
 }

@@ -45,9 +45,13 @@ fn queued(logs: &Logs) -> String {
 
 /// What breaks INV-03 of the logs.
 fn custody(logs: Logs) -> Vec<String> {
+    broken(logs, Invariant::OneCustodian)
+}
+
+fn broken(logs: Logs, invariant: Invariant) -> Vec<String> {
     let found = reconcile(&History::from_bytes(logs), None);
     let checks = found.checks.into_iter();
-    let checks = checks.filter(|check| check.invariant == Invariant::OneCustodian);
+    let checks = checks.filter(|check| check.invariant == invariant);
     let violations = checks.flat_map(|check| check.violations);
     violations.map(|violation| violation.to_string()).collect()
 }
@@ -141,4 +145,57 @@ fn the_custody_of_a_carrier_is_checked_across_the_logs() {
         found.iter().any(|text| text.contains("carrier/acme")),
         "{found:?}"
     );
+}
+
+#[test]
+fn no_vehicle_moves_without_a_pass_whatever_the_state_says() {
+    let logs = logs();
+    let passes = |logs: Logs| broken(logs, Invariant::PassBeforeDispatch);
+    assert_eq!(passes(logs.clone()), Vec::<String>::new());
+    let found = reconcile(&History::from_bytes(logs.clone()), None);
+    let mut checks = found.checks.iter();
+    let check = checks.find(|check| check.invariant == Invariant::PassBeforeDispatch);
+    assert!(check.expect("it is checked").facts > 0);
+    type Forgery = fn(&mut LogisticsEvent);
+    let forgeries: [(Forgery, &str); 4] = [
+        (
+            |event| {
+                if let LogisticsEvent::PassIssued(e) = event {
+                    e.zones.retain(|zone| zone != "gate-road");
+                }
+            },
+            "is not for zone gate-road",
+        ),
+        (
+            |event| {
+                if let LogisticsEvent::PassIssued(e) = event {
+                    e.to_time = e.from_time;
+                }
+            },
+            "was not valid at that time",
+        ),
+        (
+            |event| {
+                if let LogisticsEvent::ResourceAssigned(e) = event {
+                    e.driver_id = "somebody".into();
+                }
+            },
+            "not somebody",
+        ),
+        (
+            |event| {
+                if let LogisticsEvent::ResourceAssigned(e) = event {
+                    e.pass_id = "none".into();
+                }
+            },
+            "nobody applied for pass none",
+        ),
+    ];
+    for (forge, why) in forgeries {
+        let found = passes(retold(logs.clone(), forge));
+        assert!(
+            found.iter().any(|text| text.contains(why)),
+            "{why}: {found:?}"
+        );
+    }
 }

@@ -1,7 +1,10 @@
 //! A robot that is left to itself, for harnesses with hundreds of them.
 
 use decider::Timestamp;
-use proto::logistics::v1::{Load, ShipmentState};
+use proto::{
+    logistics::v1::{Load, Shipment, ShipmentState},
+    time::or_epoch,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -60,17 +63,15 @@ impl Robot {
         Ok(())
     }
 
-    /// What was accepted before the stream broke, or the robot was started
-    /// anew, is carried out now.
+    /// What was begun before the stream broke, or the robot was started anew,
+    /// is carried out now: what was told of it is told again as it was.
     async fn go_on(&self, now: Timestamp) -> Result<(), Status> {
-        for shipment in self.shipments(ShipmentState::ResourceAssigned).await? {
+        let own = self.shipments(ShipmentState::Unspecified).await?;
+        for shipment in own.iter().filter(|shipment| is_under_way(shipment)) {
             let load = shipment.load.clone().unwrap_or_default();
-            self.carry(&shipment.shipment_id, &load, now).await?;
-        }
-        for shipment in self.shipments(ShipmentState::ArrivedDestination).await? {
-            if shipment.declared.is_empty() {
-                self.declare(&shipment.shipment_id).await?;
-            }
+            let left = shipment.departed_time.as_ref();
+            let left = left.map_or(now, |time| or_epoch(Some(time)));
+            self.carry(&shipment.shipment_id, &load, left).await?;
         }
         Ok(())
     }
@@ -81,4 +82,19 @@ impl Robot {
         self.drive(&mut journey, now).await?;
         self.declare(shipment_id).await
     }
+}
+
+/// With a vehicle, and not handed over.
+fn is_under_way(shipment: &Shipment) -> bool {
+    let state = shipment.state();
+    let there = state == ShipmentState::ArrivedDestination && shipment.declared.is_empty();
+    there
+        || matches!(
+            state,
+            ShipmentState::ResourceAssigned
+                | ShipmentState::EnRoutePickup
+                | ShipmentState::ArrivedPickup
+                | ShipmentState::Loaded
+                | ShipmentState::InTransit
+        )
 }
