@@ -13,7 +13,8 @@ mod upload;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs, io,
+    fs::{self, File},
+    io::{self, Seek},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -120,23 +121,31 @@ impl Store {
         self.path(hash).is_file()
     }
 
-    /// The photo, if it is there and still what it was.
+    /// The photo at its beginning, if it is there and still what it was. Whoever
+    /// has it open reads it to its end, also when it is deleted meanwhile.
     ///
     /// # Errors
     /// The disk fails.
-    pub async fn read(self: Arc<Self>, hash: Hash) -> io::Result<Option<Vec<u8>>> {
+    pub async fn read(self: Arc<Self>, hash: Hash) -> io::Result<Option<File>> {
         let path = self.path(&hash);
-        let read = tokio::task::spawn_blocking(move || fs::read(path)).await;
-        match read.map_err(io::Error::other)? {
-            Ok(bytes) if Sha256::digest(&bytes)[..] == hash => Ok(Some(bytes)),
-            Ok(_) => {
-                tracing::error!(photo = hex(&hash), "a photo is not what it was any more");
-                Ok(None)
-            }
+        let checked = tokio::task::spawn_blocking(move || checked(&path, &hash)).await;
+        match checked.map_err(io::Error::other)? {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            checked => checked,
         }
     }
+}
+
+fn checked(path: &Path, hash: &Hash) -> io::Result<Option<File>> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    io::copy(&mut file, &mut hasher)?;
+    if hasher.finalize()[..] != *hash {
+        tracing::error!(photo = hex(hash), "a photo is not what it was any more");
+        return Ok(None);
+    }
+    file.rewind()?;
+    Ok(Some(file))
 }
 
 /// A folder that only its owner reads.

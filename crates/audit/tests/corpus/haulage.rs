@@ -405,6 +405,7 @@ fn photos(town: &mut Town, shipment_id: &str) {
             size_bytes: 40_000,
             delete_at: hours(town, 10),
             household_id,
+            order_id: None,
             quota_bytes: 1_000_000,
         };
         by(town, "acme", store);

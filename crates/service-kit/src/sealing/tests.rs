@@ -89,6 +89,25 @@ fn on_disk(folder: &Path, bytes: &[u8]) -> bool {
 }
 
 #[tokio::test]
+async fn a_mac_is_the_same_everywhere_and_another_for_another_key_or_use() {
+    let site = Site::start();
+    let (here, there) = (site.keys(&["a"]).await, site.keys(&["a"]).await);
+    let mac = |keys: KeyRing, key_id: &'static str, purpose: &'static str| async move {
+        keys.mac(key_id, purpose, b"123456").await
+    };
+    let first = mac(here.clone(), "shipment/1", "pin").await.expect("made");
+    let same = mac(there.clone(), "shipment/1", "pin").await;
+    assert_eq!(same.expect("made"), first);
+    for (key_id, purpose) in [("shipment/2", "pin"), ("shipment/1", "pins")] {
+        let other = mac(here.clone(), key_id, purpose).await.expect("made");
+        assert_ne!(other, first, "{key_id} {purpose}");
+    }
+    here.destroy("shipment/1").await.expect("destroyed");
+    let gone = mac(here, "shipment/1", "pin").await;
+    assert!(matches!(gone, Err(SealingError::Erased(_))));
+}
+
+#[tokio::test]
 async fn what_is_sealed_here_opens_there_until_the_key_is_destroyed() {
     let site = Site::start();
     let (here, there) = (site.keys(&["a"]).await, site.keys(&["a"]).await);

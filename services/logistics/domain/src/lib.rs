@@ -167,7 +167,7 @@ impl Domain for Logistics {
             Command::StorePhoto(c) => Ok(freight::photo::store(freight, c, context)?),
             Command::ErasePhotos(c) => Ok(freight::photo::erase(freight, c, context)?),
             Command::ErasePhotosOfHousehold(c) => {
-                Ok(freight::photo::erase_of_household(freight, c, context))
+                Ok(freight::photo::erase_of_household(state, c, context))
             }
             Command::OpenIncident(c) => Ok(freight::incident::open(freight, c, context)?),
             Command::CloseIncident(c) => Ok(freight::incident::close(freight, c, context)?),
@@ -307,7 +307,7 @@ impl Domain for Logistics {
             LogisticsEvent::PhotoStored(e) => freight::photo::stored(&mut state.freight, moment, e),
             LogisticsEvent::PhotoErased(e) => freight::photo::erased(&mut state.freight, moment, e),
             LogisticsEvent::HouseholdPhotosErased(e) => {
-                freight::photo::erased_of_household(&mut state.freight, moment, e)
+                freight::photo::erased_of_household(state, moment, e)
             }
             LogisticsEvent::IncidentOpened(e) => {
                 freight::incident::opened(&mut state.freight, moment, e)

@@ -3,7 +3,7 @@
 //! are not shown.
 
 use decider::{Area, Position, Role};
-use logistics_domain::{RecordAccess, Shipment};
+use logistics_domain::RecordAccess;
 use service_kit::{call::Asker, status};
 use tonic::Status;
 
@@ -18,13 +18,6 @@ pub(super) struct Look<'a> {
     pub method: &'static str,
     /// Of a photo.
     pub content: Option<[u8; 32]>,
-}
-
-impl Look<'_> {
-    /// Whether it is shown in clear.
-    pub fn is_clear(&self, shipment: &Shipment) -> bool {
-        shipment.shows_personal_data(self.asker.actor.role, self.carrier_id)
-    }
 }
 
 impl Service {

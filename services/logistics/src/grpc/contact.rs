@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use decider::Area;
-use logistics_domain::{Logistics, SetContacts, Shipment};
+use logistics_domain::{Logistics, SetContacts};
 use prost::Message;
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, StopContact},
+    types::v1::Sealed,
 };
 use service_kit::{call::Call, status::not_found};
 use tonic::{Request, Response, Status};
@@ -18,6 +19,15 @@ use crate::{
     masking,
     parse::{contact as parse, freight},
 };
+
+/// What a look at the state gave.
+struct Seen {
+    area: Area,
+    answer: pb::Shipment,
+    contacts: BTreeMap<String, Sealed>,
+    /// Whether they are shown in clear.
+    clear: bool,
+}
 
 impl Service {
     /// The load first, so that its contacts can be sealed under its key. What a
@@ -98,27 +108,30 @@ impl Service {
             .query(message, |machine, area, _| {
                 let shipment = machine.state().shipment(area, id)?;
                 let own = shipment.carrier() == Some(&carrier_id);
-                own.then(|| (area.clone(), shipment.clone()))
+                own.then(|| Seen {
+                    area: area.clone(),
+                    answer: shipment.to_message(),
+                    contacts: shipment.contacts.clone(),
+                    clear: shipment.shows_personal_data(asker.actor.role, &carrier_id),
+                })
             })
             .await?;
-        let (area, shipment) =
-            found.ok_or_else(|| not_found(SERVICE, "shipment", "shipment_id", id))?;
+        let seen = found.ok_or_else(|| not_found(SERVICE, "shipment", "shipment_id", id))?;
         let look = Look {
             asker: &asker,
-            area: &area,
+            area: &seen.area,
             shipment_id: id,
             carrier_id: &carrier_id,
             method: "GetShipment",
             content: None,
         };
-        let mut answer = shipment.to_message();
-        if !shipment.contacts.is_empty() {
-            let clear = look.is_clear(&shipment);
-            if clear {
+        let mut answer = seen.answer.clone();
+        if !seen.contacts.is_empty() {
+            if seen.clear {
                 self.note_access(&look).await?;
             }
-            answer.contacts = self.opened(&area, &shipment, clear).await?;
-            answer.contacts_masked = !clear;
+            answer.contacts = self.opened(&seen).await?;
+            answer.contacts_masked = !seen.clear;
         }
         Ok(Response::new(pb::GetShipmentResponse {
             as_of_position: position.0,
@@ -127,19 +140,15 @@ impl Service {
     }
 
     /// Those of which the key is gone are not there any more.
-    async fn opened(
-        &self,
-        area: &Area,
-        shipment: &Shipment,
-        clear: bool,
-    ) -> Result<Vec<StopContact>, Status> {
+    async fn opened(&self, seen: &Seen) -> Result<Vec<StopContact>, Status> {
+        let shipment_id = &seen.answer.shipment_id;
         let mut contacts = Vec::new();
-        for (stop_id, sealed) in &shipment.contacts {
-            let plain = self.open(area, sealed, &shipment.shipment_id).await?;
+        for (stop_id, sealed) in &seen.contacts {
+            let plain = self.open(&seen.area, sealed, shipment_id).await?;
             let Some(contact) = plain.and_then(|plain| StopContact::decode(&*plain).ok()) else {
                 continue;
             };
-            let (name, phone) = if clear {
+            let (name, phone) = if seen.clear {
                 (contact.name, contact.phone)
             } else {
                 (masking::name(&contact.name), masking::phone(&contact.phone))

@@ -105,10 +105,14 @@ impl Service {
             .query(message, |machine, area, _| {
                 let shipment = machine.state().shipment(area, id)?;
                 let own = shipment.carrier() == Some(carrier_id);
-                own.then(|| (area.clone(), shipment.clone()))
+                own.then(|| {
+                    let clear = shipment.shows_personal_data(asker.actor.role, carrier_id);
+                    let (proofs, photos) = (shipment.proofs.clone(), shipment.photos.clone());
+                    (area.clone(), proofs, photos, clear)
+                })
             })
             .await?;
-        let (area, shipment) =
+        let (area, proofs, photos, clear) =
             found.ok_or_else(|| not_found(SERVICE, "shipment", "shipment_id", id))?;
         let look = Look {
             asker: &asker,
@@ -118,19 +122,18 @@ impl Service {
             method: "ListProofs",
             content: None,
         };
-        let clear = look.is_clear(&shipment);
-        if clear && shipment.proofs.iter().any(|p| p.recipient.is_some()) {
+        if clear && proofs.iter().any(|p| p.recipient.is_some()) {
             self.note_access(&look).await?;
         }
         let store = self.store(&area)?;
-        let mut proofs = Vec::new();
-        for proof in &shipment.proofs {
+        let mut views = Vec::new();
+        for proof in &proofs {
             let name = self.recipient(&area, id, proof, clear).await?;
-            proofs.push(view(&shipment, proof, name, &store));
+            views.push(view(proof, name, photo_state(&photos, proof, &store)));
         }
         Ok(Response::new(pb::ListProofsResponse {
             as_of_position: position.0,
-            proofs,
+            proofs: views,
         }))
     }
 
@@ -188,19 +191,14 @@ fn new_pin() -> String {
     format!("{number:0PIN_DIGITS$}")
 }
 
-fn view(
-    shipment: &domain::Shipment,
-    proof: &domain::Proof,
-    recipient_name: String,
-    store: &Store,
-) -> pb::Proof {
+fn view(proof: &domain::Proof, recipient_name: String, photo: PhotoState) -> pb::Proof {
     pb::Proof {
         proof_id: proof.proof_id.clone(),
         stop_id: proof.stop_id.clone(),
         kind: proof.kind.into(),
         outcome: proof.outcome.into(),
         photo_sha256: proof.content_sha256.clone(),
-        photo_state: photo_state(shipment, proof, store).into(),
+        photo_state: photo.into(),
         barcodes: proof.barcodes.clone(),
         relation: parse::relation(&proof.relation).into(),
         recipient_name,
@@ -210,12 +208,12 @@ fn view(
 }
 
 /// Of the photo that a proof names; whoever had the shipment may have taken it.
-fn photo_state(shipment: &domain::Shipment, proof: &domain::Proof, store: &Store) -> PhotoState {
+fn photo_state(photos: &[domain::Photo], proof: &domain::Proof, store: &Store) -> PhotoState {
     let Ok(hash) = Hash::try_from(&proof.content_sha256[..]) else {
         return PhotoState::Unspecified;
     };
     let of_it = |photo: &&domain::Photo| photo.content_sha256 == hash;
-    let known = || shipment.photos.iter().filter(of_it);
+    let known = || photos.iter().filter(of_it);
     let kept = known().any(|photo| photo.erased.is_none());
     match (kept, known().next()) {
         (true, _) if store.has(&hash) => PhotoState::Stored,

@@ -1,7 +1,10 @@
 //! Photos come and go in chunks; where they lie and what is refused is in
 //! `photos`.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs::File, sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use tokio::io::AsyncReadExt;
 
 use decider::{Area, Position, Rejected};
 use logistics_domain::{Photo, Rejection, StorePhoto};
@@ -182,11 +185,8 @@ impl Service {
         if photo.erased.is_some() {
             return Err(Refusal::Erased.into());
         }
-        let bytes = self.store(&area)?.read(hash).await.map_err(|error| {
-            tracing::error!(%error, "a photo cannot be read");
-            Refusal::Disk
-        })?;
-        let bytes = bytes.ok_or(Refusal::Missing)?;
+        let file = self.store(&area)?.read(hash).await.map_err(unreadable)?;
+        let file = file.ok_or(Refusal::Missing)?;
         let look = Look {
             asker: &asker,
             area: &area,
@@ -196,7 +196,7 @@ impl Service {
             content: Some(hash),
         };
         self.note_access(&look).await?;
-        Ok(Response::new(chunked(&photo, &bytes)))
+        Ok(Response::new(chunked(&photo, file)))
     }
 }
 
@@ -248,15 +248,26 @@ fn state(photo: Option<&Photo>, hash: &Hash, store: &Store) -> PhotoState {
     }
 }
 
-fn chunked(photo: &Photo, bytes: &[u8]) -> Parts<pb::DownloadPhotoResponse> {
+fn unreadable(error: std::io::Error) -> Refusal {
+    tracing::error!(%error, "a photo cannot be read");
+    Refusal::Disk
+}
+
+/// Read as the client takes it, so that slow clients hold no memory.
+fn chunked(photo: &Photo, file: File) -> Parts<pb::DownloadPhotoResponse> {
     use download_photo_response::Part;
-    let part = |part| Ok(pb::DownloadPhotoResponse { part: Some(part) });
-    let description = Part::Description(pb::PhotoDescription {
+    let message = |part| pb::DownloadPhotoResponse { part: Some(part) };
+    let description = message(Part::Description(pb::PhotoDescription {
         format: photo.format.into(),
         size_bytes: photo.size_bytes,
+    }));
+    let file = tokio::fs::File::from_std(file);
+    let chunks = futures::stream::try_unfold(file, move |mut file| async move {
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES_MAX);
+        let mut part = (&mut file).take(CHUNK_BYTES_MAX as u64);
+        part.read_to_end(&mut chunk).await.map_err(unreadable)?;
+        let more = !chunk.is_empty();
+        Ok::<_, Status>(more.then(|| (message(Part::Chunk(chunk)), file)))
     });
-    let chunks = bytes.chunks(CHUNK_BYTES_MAX);
-    let chunks = chunks.map(|chunk| part(Part::Chunk(chunk.to_vec())));
-    let parts: Vec<_> = std::iter::once(part(description)).chain(chunks).collect();
-    Box::pin(futures::stream::iter(parts))
+    Box::pin(futures::stream::once(async { Ok(description) }).chain(chunks))
 }

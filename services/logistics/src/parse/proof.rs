@@ -29,8 +29,15 @@ pub fn proof(request: &pb::RecordProofRequest) -> Result<Proof, Status> {
     fields.list("barcodes", barcodes, 0..=BARCODES_MAX);
     let barcodes = barcodes.iter().take(BARCODES_MAX).enumerate();
     let barcodes = barcodes.map(|(n, code)| {
-        // A bar code may look like a telephone number and is none.
-        fields.sealed_text(&format!("barcodes[{n}]"), code, 1..=LABEL_MAX)
+        let field = format!("barcodes[{n}]");
+        let scanned = code.bytes().all(|byte| byte.is_ascii_graphic());
+        fields.check(
+            scanned,
+            &field,
+            "has other signs than a scanner gives (ASCII, no blanks)",
+        );
+        // It may look like a telephone number and is none.
+        fields.sealed_text(&field, code, 1..=LABEL_MAX)
     });
     let barcodes = barcodes.collect();
     let pin = &request.pin;
@@ -127,6 +134,7 @@ pub fn upload(
         size_bytes: size,
         delete_at: now.plus_minutes(limits.retention_minutes),
         household_id: fields.optional_code("header.household_id", &header.household_id),
+        order_id: fields.optional_code("header.order_id", &header.order_id),
         quota_bytes: limits.quota_bytes,
     };
     let parsed = fields.finish(SERVICE).map(|()| Header {

@@ -175,12 +175,14 @@ impl Store {
         for firm in fs::read_dir(self.folder.join("part"))? {
             for part in fs::read_dir(firm?.path())? {
                 let path = part?.path();
-                match is_stray(&path, now) {
-                    Ok(true) => fs::remove_file(&path)?,
-                    Ok(false) => {}
+                let dropped = match is_stray(&path, now) {
+                    Ok(true) => fs::remove_file(&path),
+                    other => other.map(|_| ()),
+                };
+                match dropped {
                     // It has become a photo meanwhile.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
+                    dropped => dropped?,
                 }
             }
         }
@@ -195,7 +197,8 @@ fn is_stray(path: &Path, now: SystemTime) -> io::Result<bool> {
 
 fn unhex(name: &[u8]) -> Option<Hash> {
     let mut hash = [0; 32];
-    if name.len() != 64 {
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if name.len() != 64 || !name.iter().all(is_digit) {
         return None;
     }
     for (byte, digits) in hash.iter_mut().zip(name.chunks(2)) {
@@ -203,4 +206,90 @@ fn unhex(name: &[u8]) -> Option<Hash> {
         *byte = u8::from_str_radix(digits, 16).ok()?;
     }
     Some(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::photos::hex;
+
+    /// A store with these photos.
+    fn store(folder: &Path, hashes: &[Hash]) -> Arc<Store> {
+        let store = Store::open(folder).expect("a store");
+        for hash in hashes {
+            let path = store.path(hash);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, b"photo").expect("written");
+        }
+        Arc::new(store)
+    }
+
+    fn set(hashes: &[Hash]) -> BTreeSet<Hash> {
+        hashes.iter().copied().collect()
+    }
+
+    #[test]
+    fn what_is_erased_goes_at_once_and_what_nobody_knows_after_an_hour() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [living, dead, stray, lost] = [1, 2, 3, 4].map(|n| [n; 32]);
+        let store = store(folder.path(), &[living, dead, stray]);
+        let cut = folder.path().join("part/firm");
+        fs::create_dir_all(&cut).expect("made");
+        fs::write(cut.join("cut-off"), b"half").expect("written");
+        fs::write(folder.path().join("note.txt"), b"no photo").expect("written");
+        let compare = |now| {
+            let (living, dead) = (set(&[living, lost]), set(&[dead]));
+            store
+                .compare(&living, &dead, now, |_| true)
+                .expect("compared")
+        };
+        let now = SystemTime::now();
+        let found = Found {
+            photos: 1,
+            missing: 1,
+            deleted: 1,
+        };
+        assert_eq!(compare(now), found);
+        assert!(!store.has(&dead) && store.has(&stray));
+        assert!(cut.join("cut-off").exists());
+        assert_eq!(compare(now + STRAY_AFTER * 2), found);
+        assert!(store.has(&living) && !store.has(&stray));
+        assert!(!cut.join("cut-off").exists());
+        assert!(folder.path().join("note.txt").exists());
+    }
+
+    #[test]
+    fn what_is_on_its_way_into_the_log_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let again = [2; 32];
+        let store = store(folder.path(), &[again]);
+        let compare = |dead_now: bool| {
+            let dead = set(&[again]);
+            let now = SystemTime::now();
+            let found = store.compare(&set(&[]), &dead, now, |_| dead_now);
+            found.expect("compared").deleted
+        };
+        let pin = store.pin(again);
+        assert_eq!(compare(true), 0);
+        drop(pin);
+        // Recorded since the log was looked at.
+        assert_eq!(compare(false), 0);
+        assert_eq!(compare(true), 1);
+    }
+
+    #[test]
+    fn only_names_of_hashes_are_names_of_photos() {
+        let hash = [0xa7; 32];
+        assert_eq!(unhex(hex(&hash).as_bytes()), Some(hash));
+        for wrong in [
+            "",
+            "a7",
+            &"g".repeat(64),
+            &"é".repeat(32),
+            &"+7".repeat(32),
+            &"AB".repeat(32),
+        ] {
+            assert_eq!(unhex(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
 }

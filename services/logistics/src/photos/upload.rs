@@ -65,10 +65,28 @@ pub struct Running {
 
 type Turn = Arc<OwnedMutexGuard<()>>;
 
-pub struct Upload {
+/// Its place among those under way, also while it waits for its turn.
+struct Place {
     store: Arc<Store>,
     id: UploadId,
     number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut running = self.store.running.lock();
+        // Another that took over has its own entry.
+        let own = running
+            .get(&self.id)
+            .is_some_and(|one| one.number == self.number);
+        if own {
+            running.remove(&self.id);
+        }
+    }
+}
+
+pub struct Upload {
+    place: Place,
     over: CancellationToken,
     /// Given to what writes, too: that goes on for a moment when the upload is
     /// dropped, and nobody else may write meanwhile.
@@ -125,11 +143,15 @@ impl Store {
             turn
         };
         let part = self.folder.join("part").join(id.folder());
-        let mut upload = Upload {
+        let path = part.join(id.file());
+        let place = Place {
             store: Arc::clone(self),
-            path: part.join(id.file()),
             id,
             number,
+        };
+        let mut upload = Upload {
+            path,
+            place,
             over,
             turn: Arc::new(turn.lock_owned().await),
             written: None,
@@ -227,13 +249,16 @@ impl Upload {
                 format: format_word(self.format),
             });
         }
-        if written.hasher.finalize()[..] != self.id.hash {
+        if written.hasher.finalize()[..] != self.place.id.hash {
             self.discard();
             return Err(Refusal::Hash);
         }
-        let pin = self.store.pin(self.id.hash);
-        let (from, to) = (self.path.clone(), self.store.path(&self.id.hash));
-        let root = self.store.folder.clone();
+        let pin = self.place.store.pin(self.place.id.hash);
+        let (from, to) = (
+            self.path.clone(),
+            self.place.store.path(&self.place.id.hash),
+        );
+        let root = self.place.store.folder.clone();
         let file = written.file;
         blocking(&self.turn, move || place(&file, &from, &to, &root)).await?;
         Ok(pin)
@@ -248,14 +273,6 @@ impl Drop for Upload {
             .is_some_and(|written| written.bytes == 0)
         {
             self.discard();
-        }
-        let mut running = self.store.running.lock();
-        // Another that took over has its own entry.
-        if running
-            .get(&self.id)
-            .is_some_and(|one| one.number == self.number)
-        {
-            running.remove(&self.id);
         }
     }
 }

@@ -225,6 +225,16 @@ async fn what_cannot_be_recorded_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a_restart_forgets_neither_the_contacts_nor_who_saw_them() {
+    let mut site = Site::start().await;
+    let id = accepted(&mut site).await;
+    assert!(is_clear(&seen(&mut site, "carrier", &id).await));
+    site.restart().await;
+    assert!(is_clear(&seen(&mut site, "carrier", &id).await));
+    assert_eq!(accesses(&site).await.len(), 1);
+}
+
+#[tokio::test]
 async fn contacts_are_replaced_and_what_makes_no_sense_is_refused() {
     let mut site = Site::start().await;
     let id = accepted(&mut site).await;

@@ -43,6 +43,43 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// That a firm may upload in a day.
 pub const QUOTA_MIB: u32 = 12;
 
+/// The service, as it is started once or again.
+struct Running {
+    channel: Channel,
+    log: Streaming<ReadResponse>,
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    async fn start(config: &Config) -> Self {
+        let stop = CancellationToken::new();
+        let (ready, is_ready) = oneshot::channel();
+        let task = tokio::spawn(logistics::run(config.clone(), Some(ready), stop.clone()));
+        let Ok(Addresses { grpc, .. }) = is_ready.await else {
+            panic!("the service ended: {:?}", task.await);
+        };
+        let channel = Channel::from_shared(format!("http://{grpc}"))
+            .expect("an address")
+            .connect()
+            .await
+            .expect("a connection");
+        let read = ReadRequest {
+            partition: 0,
+            from_position: 1,
+            follow: true,
+            limit: 0,
+        };
+        let log = LogServiceClient::new(channel.clone()).read(read).await;
+        Self {
+            channel,
+            log: log.expect("a log").into_inner(),
+            stop,
+            task,
+        }
+    }
+}
+
 pub struct Site {
     pub client: LogisticsServiceClient<Channel>,
     pub partner: PartnerServiceClient<Channel>,
@@ -55,6 +92,7 @@ pub struct Site {
     read: VecDeque<LogisticsEvent>,
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
+    config: Config,
     // Dropped last, in this order.
     _tasks: JoinSet<()>,
     nats: Option<NatsServer>,
@@ -83,26 +121,10 @@ impl Site {
         let mut tasks = JoinSet::new();
         let inventory = Feed::start(&bus, Service::Inventory, &mut tasks);
         let notification = Feed::start(&bus, Service::Notification, &mut tasks);
-        let stop = CancellationToken::new();
-        let (ready, is_ready) = oneshot::channel();
         let mut config = config(&directory, &nats);
         change(&mut config);
-        let task = tokio::spawn(logistics::run(config, Some(ready), stop.clone()));
-        let Ok(Addresses { grpc, .. }) = is_ready.await else {
-            panic!("the service ended: {:?}", task.await);
-        };
-        let channel = Channel::from_shared(format!("http://{grpc}"))
-            .expect("an address")
-            .connect()
-            .await
-            .expect("a connection");
-        let read = ReadRequest {
-            partition: 0,
-            from_position: 1,
-            follow: true,
-            limit: 0,
-        };
-        let log = LogServiceClient::new(channel.clone()).read(read).await;
+        let running = Running::start(&config).await;
+        let channel = running.channel;
         Self {
             client: LogisticsServiceClient::new(channel.clone()),
             partner: PartnerServiceClient::new(channel.clone()),
@@ -111,14 +133,32 @@ impl Site {
             channel,
             inventory,
             notification,
-            log: log.expect("a log").into_inner(),
+            log: running.log,
             read: VecDeque::new(),
-            stop,
-            task,
+            stop: running.stop,
+            task: running.task,
+            config,
             _tasks: tasks,
             nats: Some(nats),
             directory,
         }
+    }
+
+    /// Stopped in order and started again on the same disk.
+    pub async fn restart(&mut self) {
+        self.stop.cancel();
+        let ended = (&mut self.task).await.expect("no panic");
+        ended.expect("a clean end");
+        let running = Running::start(&self.config).await;
+        let channel = running.channel;
+        self.client = LogisticsServiceClient::new(channel.clone());
+        self.partner = PartnerServiceClient::new(channel.clone());
+        self.freight = FreightServiceClient::new(channel.clone());
+        self.admin = AdminServiceClient::new(channel.clone());
+        self.channel = channel;
+        self.log = running.log;
+        self.read.clear();
+        (self.stop, self.task) = (running.stop, running.task);
     }
 
     /// With a checkpoint and one member on shift there.
@@ -263,7 +303,6 @@ fn config(directory: &TempDir, nats: &NatsServer) -> Config {
         },
         app: App {
             photo_mib_per_firm_and_day: QUOTA_MIB,
-            photo_stall_secs: 5,
             ..App::default()
         },
         ..base()

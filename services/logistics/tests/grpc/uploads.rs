@@ -327,6 +327,7 @@ async fn what_is_no_upload_is_refused() {
         sha256: b"../../../../../etc/passwd".to_vec(),
         offset_bytes: -1,
         household_id: "..".into(),
+        order_id: "/".into(),
     };
     let mut fields = wrong_fields(send(&site, upload(wrong, &photo)).await);
     fields.sort();
@@ -336,6 +337,7 @@ async fn what_is_no_upload_is_refused() {
             "header.format",
             "header.household_id",
             "header.offset_bytes",
+            "header.order_id",
             "header.sha256",
             "header.shipment_id",
             "header.size_bytes",
@@ -440,7 +442,7 @@ async fn a_firm_uploads_so_much_in_a_day() {
 
 #[tokio::test]
 async fn who_sends_nothing_more_is_not_waited_for() {
-    let mut site = Site::start().await;
+    let mut site = Site::start_with(|config| config.app.photo_stall_secs = 1).await;
     let id = ready(&mut site).await;
     let photo = jpeg(100_000, 8);
     let (sender, receiver) = mpsc::channel(8);
@@ -505,4 +507,65 @@ async fn a_photo_that_the_disk_has_lost_is_told_and_may_come_again() {
     assert_eq!(state(&mut site, &id, &photo).await.0, PhotoState::Missing);
     store(&site, &id, &photo).await;
     assert_eq!(state(&mut site, &id, &photo).await.0, PhotoState::Stored);
+}
+
+#[tokio::test]
+async fn what_was_stored_or_cut_off_before_a_restart_is_there_after_it() {
+    let mut site = Site::start().await;
+    let id = ready(&mut site).await;
+    let (whole, cut) = (jpeg(70_000, 12), jpeg(70_000, 13));
+    store(&site, &id, &whole).await;
+    let answer = send(&site, upload(header(&id, &cut), &cut[..30_000])).await;
+    let incomplete = expected(Code::FailedPrecondition, "UPLOAD_INCOMPLETE");
+    assert_eq!(refused(answer), incomplete);
+    site.restart().await;
+    let photo = download(&mut site, download_of(&id, &whole)).await;
+    assert_eq!(photo.expect("a photo"), whole);
+    let begun = state(&mut site, &id, &cut).await;
+    assert_eq!(begun, (PhotoState::Pending, 30_000));
+    let rest = PhotoHeader {
+        offset_bytes: 30_000,
+        ..header(&id, &cut)
+    };
+    ok(send(&site, upload(rest, &cut[30_000..])).await);
+    let both = BTreeSet::from([place_of(&whole), place_of(&cut)]);
+    assert_eq!(files(&site), both);
+}
+
+#[tokio::test]
+async fn a_firm_has_so_many_uploads_under_way() {
+    let mut site = Site::start().await;
+    let id = ready(&mut site).await;
+    let mut open = Vec::new();
+    for seed in 20..28 {
+        let photo = jpeg(100_000, seed);
+        let (sender, receiver) = mpsc::channel(8);
+        for message in upload(header(&id, &photo), &photo).into_iter().take(2) {
+            sender.send(message).await.expect("taken");
+        }
+        let mut partner = site.partner.clone();
+        let call = async move { partner.upload_photo(ReceiverStream::new(receiver)).await };
+        open.push((sender, tokio::spawn(call)));
+        let begun = async {
+            while state(&mut site, &id, &photo).await.1 == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(30), begun).await;
+        waited.expect("a chunk is there");
+    }
+    let photo = jpeg(1_000, 30);
+    let answer = send(&site, upload(header(&id, &photo), &photo)).await;
+    assert_eq!(
+        refused(answer),
+        expected(Code::ResourceExhausted, "UPLOADS_TOO_MANY")
+    );
+    // Those that are given up leave room.
+    for (sender, call) in open {
+        drop(sender);
+        let ended = call.await.expect("no panic");
+        let incomplete = expected(Code::FailedPrecondition, "UPLOAD_INCOMPLETE");
+        assert_eq!(refused(ended), incomplete);
+    }
+    store(&site, &id, &photo).await;
 }

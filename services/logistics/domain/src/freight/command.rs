@@ -325,6 +325,8 @@ pub struct StorePhoto {
     pub delete_at: Timestamp,
     /// A household that is to be seen in it.
     pub household_id: Option<String>,
+    /// An order of the load whose household is to be seen in it.
+    pub order_id: Option<String>,
     /// What a firm may store in a day (UTC).
     pub quota_bytes: i64,
 }

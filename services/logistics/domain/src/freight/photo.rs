@@ -13,7 +13,7 @@ use proto::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Freight, Rejection,
+    Freight, Rejection, Subject,
     carrier::Carrier,
     command::{ErasePhotos, ErasePhotosOfHousehold, StorePhoto},
     shipment::Shipment,
@@ -34,6 +34,8 @@ pub struct Photo {
     pub delete_at: Timestamp,
     /// Empty where no household is to be seen in it.
     pub household_id: String,
+    /// The same by an order, whose household may become known later.
+    pub order_id: String,
     pub erased: Option<PhotoErasure>,
 }
 
@@ -43,11 +45,16 @@ impl Photo {
     }
 }
 
+/// Shipments by something of their area.
+type Shipments = BTreeMap<(Area, String), BTreeSet<String>>;
+
 /// What follows from the photos of all shipments.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     /// Shipments with a photo in which the household is to be seen.
-    of_household: BTreeMap<(Area, String), BTreeSet<String>>,
+    of_household: Shipments,
+    /// The same by the order.
+    of_order: Shipments,
     /// By content, how many there are that are to be kept.
     living: BTreeMap<Vec<u8>, usize>,
     /// Counts from the start of the process.
@@ -59,10 +66,17 @@ impl Index {
         if photo.erased.is_none() {
             *self.living.entry(photo.content_sha256.clone()).or_default() += 1;
         }
-        if !photo.household_id.is_empty() && photo.erased != Some(PhotoErasure::Household) {
-            let household = (area.clone(), photo.household_id.clone());
-            let shipments = self.of_household.entry(household).or_default();
-            shipments.insert(shipment_id.to_owned());
+        if photo.erased == Some(PhotoErasure::Household) {
+            return;
+        }
+        for (shipments, id) in [
+            (&mut self.of_household, &photo.household_id),
+            (&mut self.of_order, &photo.order_id),
+        ] {
+            if !id.is_empty() {
+                let shipments = shipments.entry((area.clone(), id.clone())).or_default();
+                shipments.insert(shipment_id.to_owned());
+            }
         }
     }
 
@@ -112,6 +126,11 @@ fn check(
     if known.is_some_and(|photo| photo.erased.is_none()) {
         return Ok(false);
     }
+    if let Some(order_id) = &command.order_id
+        && !shipment.load.order_ids.contains(order_id)
+    {
+        return Err(Rejection::unknown(Subject::Order, order_id));
+    }
     if known.is_none() && shipment.photos.len() >= PHOTOS_MAX {
         return Err(Rejection::ShipmentFull {
             shipment_id: command.shipment_id.clone(),
@@ -148,6 +167,7 @@ pub(crate) fn store(
             size_bytes: command.size_bytes,
             delete_time: Some(to_proto(command.delete_at)),
             household_id: command.household_id.clone().unwrap_or_default(),
+            order_id: command.order_id.clone().unwrap_or_default(),
         }
         .into(),
     ])
@@ -161,6 +181,7 @@ pub(crate) fn stored(freight: &mut Freight, moment: &Moment<'_>, event: &pb::Pho
         size_bytes: event.size_bytes,
         delete_at: or_epoch(event.delete_time.as_ref()),
         household_id: event.household_id.clone(),
+        order_id: event.order_id.clone(),
         erased: None,
     };
     let mut index = std::mem::take(&mut freight.photos);
@@ -236,14 +257,31 @@ fn end(
     freight.photos = index;
 }
 
+/// Shipments with a photo in which the household is to be seen, and those of
+/// its orders by which that is known.
+fn seen(state: &State, area: &Area, household_id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let index = &state.freight.photos;
+    let key = (area.clone(), household_id.to_owned());
+    let mut shipments = index.of_household.get(&key).cloned().unwrap_or_default();
+    let mut orders = BTreeSet::new();
+    for ((at, order_id), of_order) in &index.of_order {
+        let parcel = state.parcel(area, order_id).filter(|_| at == area);
+        if parcel.is_some_and(|parcel| parcel.household_id.as_str() == household_id) {
+            orders.insert(order_id.clone());
+            shipments.extend(of_order.iter().cloned());
+        }
+    }
+    (shipments, orders)
+}
+
 /// Nothing where the household is in no photo.
 pub(crate) fn erase_of_household(
-    freight: &Freight,
+    state: &State,
     command: &ErasePhotosOfHousehold,
     context: &Context,
 ) -> Vec<LogisticsEvent> {
-    let household = (context.area.clone(), command.household_id.clone());
-    if !freight.photos.of_household.contains_key(&household) {
+    let (shipments, _) = seen(state, &context.area, &command.household_id);
+    if shipments.is_empty() {
         return vec![];
     }
     vec![
@@ -255,13 +293,13 @@ pub(crate) fn erase_of_household(
 }
 
 pub(crate) fn erased_of_household(
-    freight: &mut Freight,
+    state: &mut State,
     moment: &Moment<'_>,
     event: &pb::HouseholdPhotosErased,
 ) {
-    let household = (moment.area.clone(), event.household_id.clone());
-    let shipments = freight.photos.of_household.remove(&household);
-    for shipment_id in shipments.unwrap_or_default() {
+    let (shipments, orders) = seen(state, moment.area, &event.household_id);
+    let freight = &mut state.freight;
+    for shipment_id in shipments {
         let Some(revision) = freight.shipments.get(&shipment_id).map(|s| s.revision) else {
             continue;
         };
@@ -272,8 +310,15 @@ pub(crate) fn erased_of_household(
             revision,
         };
         end(freight, &unchanged, &shipment_id, |photo| {
-            (photo.household_id == event.household_id).then_some(PhotoErasure::Household)
+            let own = photo.household_id == event.household_id || orders.contains(&photo.order_id);
+            own.then_some(PhotoErasure::Household)
         });
+    }
+    let index = &mut freight.photos;
+    let key = |id: &str| (moment.area.clone(), id.to_owned());
+    index.of_household.remove(&key(&event.household_id));
+    for order_id in &orders {
+        index.of_order.remove(&key(order_id));
     }
 }
 

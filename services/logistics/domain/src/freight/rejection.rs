@@ -22,6 +22,7 @@ pub enum Subject {
     Stop,
     Line,
     Label,
+    Order,
     Incident,
     Route,
 }
@@ -38,6 +39,7 @@ impl Subject {
             Self::Stop => "stop",
             Self::Line => "line",
             Self::Label => "bag",
+            Self::Order => "order",
             Self::Incident => "incident",
             Self::Route => "route",
         }
@@ -221,6 +223,7 @@ impl Rejected for Rejection {
                 Subject::Stop => "SHIPMENT_STOP_UNKNOWN",
                 Subject::Line => "LINE_UNKNOWN",
                 Subject::Label => "LABEL_UNKNOWN",
+                Subject::Order => "ORDER_UNKNOWN",
                 Subject::Incident => "INCIDENT_UNKNOWN",
                 Subject::Route => "ROUTE_UNKNOWN",
             },

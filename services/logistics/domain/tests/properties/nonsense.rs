@@ -452,6 +452,7 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
                 size_bytes: number,
                 delete_time: time(),
                 household_id: ["", "h-1"][usize::from(a % 2)].into(),
+                order_id: ["", "o-1"][usize::from(a / 2 % 2)].into(),
                 ..Default::default()
             }
             .into(),

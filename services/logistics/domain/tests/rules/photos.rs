@@ -10,7 +10,7 @@ use proto::{
 
 use crate::{
     haulage::*,
-    world::{Spec, hours},
+    world::{Spec, door, expect_parcel, hours},
 };
 
 const QUOTA: i64 = 10_000;
@@ -24,6 +24,7 @@ fn store(id: &str, content: u8) -> StorePhoto {
         size_bytes: 100,
         delete_at: hours(90),
         household_id: None,
+        order_id: None,
         quota_bytes: QUOTA,
     }
 }
@@ -62,6 +63,26 @@ fn a_photo_is_stored_once() {
     assert_eq!(spec.accept(store(&id, 1).into()).len(), 1);
     spec.when(store(&id, 1).into()).then([]);
     assert_eq!(shipment(&spec, &id).photos.len(), 1);
+}
+
+#[test]
+fn it_goes_with_the_household_of_an_order_which_may_be_known_later() {
+    let (mut spec, id) = accepted_load();
+    let of_order = |order_id: &str, content| StorePhoto {
+        order_id: Some(order_id.into()),
+        ..store(&id, content)
+    };
+    let unknown = of_order("o-9", 1);
+    assert_eq!(refused(&mut spec, unknown), "ORDER_UNKNOWN");
+    spec.accept(of_order("o-1", 1).into());
+    spec.accept(store(&id, 2).into());
+    // Nobody knows yet whose order it is.
+    assert_eq!(erase_household(&mut spec, "h-o-1"), []);
+    expect_parcel(&mut spec, "o-1", &door("E1", "101"));
+    assert_eq!(erase_household(&mut spec, "h-o-1").len(), 1);
+    assert_eq!(erasure(&spec, &id, 1), Some(PhotoErasure::Household));
+    assert_eq!(erasure(&spec, &id, 2), None);
+    assert_eq!(erase_household(&mut spec, "h-o-1"), []);
 }
 
 #[test]
