@@ -1,17 +1,23 @@
 //! What facts of other services mean for the stock.
 
-use decider::Recorded;
-use proto::{AnyEvent, LogisticsEvent, OrderEvent, logistics::v1::ExceptionCode};
+use decider::{Area, Recorded};
+use proto::{
+    AnyEvent, LogisticsEvent, OrderEvent,
+    inventory::v1::MatchFailure,
+    logistics::v1::{ExceptionCode, Load, Milestone},
+};
 
 use crate::{
     command::{Command, QueueDemand, ReleaseReservation, ReplaceBag, ReturnStock},
+    state::State,
+    surplus::{DeliverMatches, FailMatches, MatchReceipt, ShipMatches},
     units::Units,
 };
 
 /// Why a withdrawn parcel comes back, as an exception code of logistics.
 const WITHDRAWN: &str = "customer_cancelled";
 
-pub(crate) fn react(record: &Recorded<AnyEvent>) -> Vec<Command> {
+pub(crate) fn react(state: &State, record: &Recorded<AnyEvent>) -> Vec<Command> {
     match &record.event {
         AnyEvent::Order(OrderEvent::OrderReleased(event)) => {
             vec![Command::QueueDemand(QueueDemand {
@@ -47,8 +53,68 @@ pub(crate) fn react(record: &Recorded<AnyEvent>) -> Vec<Command> {
         AnyEvent::Logistics(LogisticsEvent::ParcelWithdrawn(event)) => {
             vec![returned(&event.order_id, WITHDRAWN.to_owned())]
         }
+        AnyEvent::Logistics(event) => of_shipment(state, &record.area, event),
         _ => Vec::new(),
     }
+}
+
+/// Of shipments only those that carry matches matter: their lines are named
+/// after them.
+fn of_shipment(state: &State, area: &Area, event: &LogisticsEvent) -> Vec<Command> {
+    let matches = |load: Option<&Load>, new: bool| -> Vec<String> {
+        let pickups = load.into_iter().flat_map(|load| &load.pickups);
+        let lines = pickups.flat_map(|pickup| &pickup.lines);
+        lines
+            .filter_map(|line| state.trade(area, &line.line_id))
+            .filter(|trade| new || trade.shipment_id.is_empty())
+            .map(|trade| trade.match_id.clone())
+            .collect()
+    };
+    let ship = |shipment_id: &str, match_ids: Vec<String>| {
+        let some = !match_ids.is_empty();
+        some.then(|| {
+            Command::ShipMatches(ShipMatches {
+                shipment_id: shipment_id.to_owned(),
+                match_ids,
+            })
+        })
+    };
+    let fail = |shipment_id: &str, reason| {
+        let shipment_id = shipment_id.to_owned();
+        Command::FailMatches(FailMatches {
+            shipment_id,
+            reason,
+        })
+    };
+    let carries = |shipment_id: &str| state.surplus.shipments.contains_key(shipment_id);
+    let command = match event {
+        // What comes back was theirs before.
+        LogisticsEvent::ShipmentDrafted(e) if e.returns_shipment_id.is_empty() => {
+            ship(&e.shipment_id, matches(e.load.as_ref(), true))
+        }
+        LogisticsEvent::LoadChanged(e) => ship(&e.shipment_id, matches(e.load.as_ref(), false)),
+        LogisticsEvent::CustodyTransferred(e) if carries(&e.shipment_id) => {
+            let receipts = e.lines.iter().map(|line| MatchReceipt {
+                match_id: line.line_id.clone(),
+                accepted: Units(line.accepted_units),
+                damaged: Units(line.damaged_units),
+            });
+            Some(Command::DeliverMatches(DeliverMatches {
+                shipment_id: e.shipment_id.clone(),
+                receipts: receipts.collect(),
+            }))
+        }
+        LogisticsEvent::ShipmentCancelled(e) if carries(&e.shipment_id) => {
+            Some(fail(&e.shipment_id, MatchFailure::ShipmentCancelled))
+        }
+        LogisticsEvent::MilestoneReported(e)
+            if e.milestone() == Milestone::Lost && carries(&e.shipment_id) =>
+        {
+            Some(fail(&e.shipment_id, MatchFailure::ShipmentLost))
+        }
+        _ => None,
+    };
+    command.into_iter().collect()
 }
 
 fn returned(order_id: &str, reason: String) -> Command {

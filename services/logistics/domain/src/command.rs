@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     freight::command::{
         AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-        IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-        RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier,
-        RevokePass, SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity,
-        WithdrawDriver, WithdrawTender, WithdrawVehicle,
+        CloseShipment, DeclareHandover, DeclineTender, DraftMatchLoad, DraftShipment, ExpirePass,
+        ExpireTender, IssuePass, OfferCapacity, OpenIncident, QueueMatch, RecordProof, RefusePass,
+        RegisterCarrier, RegisterDriver, RegisterVehicle, ReleaseMatchLoads, ReportMilestone,
+        ReportPosition, ResumeCarrier, RevokePass, SuspendCarrier, TenderShipment, TransferCustody,
+        WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
     },
     units::Grams,
 };
@@ -109,6 +109,12 @@ commands! {
     RecordProof;
     OpenIncident;
     CloseIncident;
+    /// From inventory: surplus was sold, and is to be carried.
+    QueueMatch;
+    /// From inventory: no more of it is proposed.
+    ReleaseMatchLoads;
+    /// Timer.
+    DraftMatchLoad;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

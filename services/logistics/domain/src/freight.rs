@@ -9,6 +9,7 @@ pub(crate) mod execution;
 pub(crate) mod handover;
 pub(crate) mod incident;
 mod load;
+pub(crate) mod match_load;
 mod message;
 pub(crate) mod pass;
 mod rejection;
@@ -39,6 +40,8 @@ pub(crate) struct Freight {
     pub carriers: BTreeMap<String, Carrier>,
     pub passes: BTreeMap<String, Pass>,
     pub shipments: BTreeMap<String, Shipment>,
+    /// Confirmed matches that wait for a load.
+    pub match_loads: match_load::MatchLoads,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
 }

@@ -45,11 +45,11 @@ pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
 pub use freight::command::{
     AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-    CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-    IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-    RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier, RevokePass,
-    SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver,
-    WithdrawTender, WithdrawVehicle,
+    CloseShipment, DeclareHandover, DeclineTender, DraftMatchLoad, DraftShipment, ExpirePass,
+    ExpireTender, IssuePass, OfferCapacity, OpenIncident, QueueMatch, RecordProof, RefusePass,
+    RegisterCarrier, RegisterDriver, RegisterVehicle, ReleaseMatchLoads, ReportMilestone,
+    ReportPosition, ResumeCarrier, RevokePass, SuspendCarrier, TenderShipment, TransferCustody,
+    WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
 };
 pub use freight::{
     ANSWER_MINUTES, Carrier, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, Pass, Pickup, Record,
@@ -152,6 +152,9 @@ impl Domain for Logistics {
             Command::RecordProof(c) => Ok(freight::handover::record_proof(freight, c, context)?),
             Command::OpenIncident(c) => Ok(freight::incident::open(freight, c, context)?),
             Command::CloseIncident(c) => Ok(freight::incident::close(freight, c, context)?),
+            Command::QueueMatch(c) => Ok(freight::match_load::queue(freight, c, context)?),
+            Command::ReleaseMatchLoads(_) => Ok(freight::match_load::release(freight, context)?),
+            Command::DraftMatchLoad(c) => Ok(freight::match_load::draft(freight, c, context)?),
         }
     }
 
@@ -218,7 +221,14 @@ impl Domain for Logistics {
             LogisticsEvent::PassRevoked(e) => freight::pass::revoked(&mut state.freight, moment, e),
             LogisticsEvent::PassExpired(e) => freight::pass::expired(&mut state.freight, moment, e),
             LogisticsEvent::ShipmentDrafted(e) => {
-                freight::shipment::drafted(&mut state.freight, moment, e)
+                freight::shipment::drafted(&mut state.freight, moment, e);
+                freight::match_load::drafted(&mut state.freight, e);
+            }
+            LogisticsEvent::MatchQueued(e) => {
+                freight::match_load::queued(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::MatchLoadReleased(e) => {
+                freight::match_load::released(&mut state.freight, moment, e)
             }
             LogisticsEvent::LoadChanged(e) => {
                 freight::shipment::load_changed(&mut state.freight, moment, e)

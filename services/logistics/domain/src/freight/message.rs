@@ -16,6 +16,7 @@ impl Freight {
             "carrier" => self.carriers.get(id).map(Carrier::describe),
             "pass" => self.passes.get(id).map(Pass::describe),
             "shipment" => self.shipments.get(id).map(Shipment::describe),
+            "match-load" => Some(self.match_loads.describe(id)),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@ mod doorstep;
 mod haulage;
 mod history;
 mod journeys;
+mod match_loads;
 mod passes;
 mod plans;
 mod queries;
