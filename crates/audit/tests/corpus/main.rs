@@ -15,6 +15,7 @@ mod alone;
 mod corpus;
 mod fold;
 mod haulage;
+mod market;
 mod story;
 mod town;
 mod write;

@@ -18,6 +18,7 @@ use proto::{
 
 use crate::{
     haulage::trunk_leg,
+    market::surplus_trade,
     town::{Town, operator, resident},
 };
 
@@ -61,6 +62,7 @@ pub fn day() -> Town {
     erase(&mut town, 3);
     close(&mut town);
     trunk_leg(&mut town);
+    surplus_trade(&mut town);
     town
 }
 
