@@ -8,8 +8,10 @@ pub(crate) mod deliveries;
 pub(crate) mod doorstep;
 pub(crate) mod gate;
 pub(crate) mod lots;
+pub(crate) mod prices;
 pub(crate) mod receipts;
 pub(crate) mod replica;
+pub(crate) mod surplus;
 
 use decider::{Invariant, Violation};
 

@@ -116,9 +116,7 @@ pub fn issue(town: &mut Town, pass_id: String) {
 
 /// One pass that is issued, one that runs out, one that is refused.
 fn papers(town: &mut Town) -> String {
-    let [issued, short, refused] = [12, 10, 8].map(|hours_valid| {
-        apply(town, hours_valid)
-    });
+    let [issued, short, refused] = [12, 10, 8].map(|hours_valid| apply(town, hours_valid));
     for pass_id in [issued.clone(), short] {
         issue(town, pass_id);
     }

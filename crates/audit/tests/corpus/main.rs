@@ -18,6 +18,7 @@ mod haulage;
 mod market;
 mod story;
 mod town;
+mod trade;
 mod write;
 
 use std::collections::BTreeSet;
