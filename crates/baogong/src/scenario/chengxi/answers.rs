@@ -9,7 +9,7 @@ use proto::inventory::v1::{
 use tonic::Status;
 
 use super::{
-    ANSWER_MINUTES, DISPATCHER, Yunhe,
+    ANSWER_MINUTES, DISPATCHER, Yunhe, refused,
     village::{AREA, Answer},
 };
 use crate::client::by;
@@ -26,13 +26,15 @@ impl Yunhe {
             if proposed.is_empty() {
                 return Ok(());
             }
-            let answered = self
-                .each("answering", &proposed, async |trade| {
-                    self.answer(trade).await
-                })
-                .await?;
+            // One after another: which matches share a load depends on the order
+            // in which they are confirmed.
+            let mut anybody = false;
+            for trade in &proposed {
+                let answered = self.answer(trade).await;
+                anybody |= answered.map_err(|status| refused("answering", &status))?;
+            }
             // Who is silent is waited for when everybody else has spoken.
-            minute += if answered.into_iter().any(|answered| answered) {
+            minute += if anybody {
                 2
             } else {
                 i64::from(ANSWER_MINUTES) + 2
