@@ -10,7 +10,7 @@ use proto::{
 use crate::{
     command::{Command, QueueDemand, ReleaseReservation, ReplaceBag, ReturnStock},
     state::State,
-    surplus::{DeliverMatches, FailMatches, MatchReceipt, ShipMatches},
+    surplus::{DeliverMatches, FailMatches, Match, MatchReceipt, ShipMatches},
     units::Units,
 };
 
@@ -61,28 +61,27 @@ pub(crate) fn react(state: &State, record: &Recorded<AnyEvent>) -> Vec<Command> 
 /// Of shipments only those that carry matches matter: their lines are named
 /// after them.
 fn of_shipment(state: &State, area: &Area, event: &LogisticsEvent) -> Vec<Command> {
-    let matches = |load: Option<&Load>, new: bool| -> Vec<String> {
+    let matches = |load: Option<&Load>| -> Vec<&Match> {
         let pickups = load.into_iter().flat_map(|load| &load.pickups);
         let lines = pickups.flat_map(|pickup| &pickup.lines);
         lines
             .filter_map(|line| state.trade(area, &line.line_id))
-            .filter(|trade| new || trade.shipment_id.is_empty())
-            .map(|trade| trade.match_id.clone())
             .collect()
     };
-    let ship = |shipment_id: &str, match_ids: Vec<String>| {
-        let some = !match_ids.is_empty();
+    let ids = |matches: &[&Match]| matches.iter().map(|m| m.match_id.clone()).collect();
+    let ship = |shipment_id: &str, matches: &[&Match]| {
+        let some = !matches.is_empty();
         some.then(|| {
             Command::ShipMatches(ShipMatches {
                 shipment_id: shipment_id.to_owned(),
-                match_ids,
+                match_ids: ids(matches),
             })
         })
     };
-    let fail = |shipment_id: &str, reason| {
-        let shipment_id = shipment_id.to_owned();
+    let fail = |shipment_id: &str, kept: Vec<String>, reason| {
         Command::FailMatches(FailMatches {
-            shipment_id,
+            shipment_id: shipment_id.to_owned(),
+            kept,
             reason,
         })
     };
@@ -90,9 +89,20 @@ fn of_shipment(state: &State, area: &Area, event: &LogisticsEvent) -> Vec<Comman
     let command = match event {
         // What comes back was theirs before.
         LogisticsEvent::ShipmentDrafted(e) if e.returns_shipment_id.is_empty() => {
-            ship(&e.shipment_id, matches(e.load.as_ref(), true))
+            ship(&e.shipment_id, &matches(e.load.as_ref()))
         }
-        LogisticsEvent::LoadChanged(e) => ship(&e.shipment_id, matches(e.load.as_ref(), false)),
+        LogisticsEvent::LoadChanged(e) => {
+            let mut loaded = matches(e.load.as_ref());
+            let kept = ids(&loaded);
+            // Another shipment's are not taken away from it.
+            loaded.retain(|trade| trade.shipment_id.is_empty());
+            let mut commands: Vec<_> = ship(&e.shipment_id, &loaded).into_iter().collect();
+            if carries(&e.shipment_id) {
+                let reason = MatchFailure::ShipmentCancelled;
+                commands.push(fail(&e.shipment_id, kept, reason));
+            }
+            return commands;
+        }
         LogisticsEvent::CustodyTransferred(e) if carries(&e.shipment_id) => {
             let receipts = e.lines.iter().map(|line| MatchReceipt {
                 match_id: line.line_id.clone(),
@@ -105,12 +115,13 @@ fn of_shipment(state: &State, area: &Area, event: &LogisticsEvent) -> Vec<Comman
             }))
         }
         LogisticsEvent::ShipmentCancelled(e) if carries(&e.shipment_id) => {
-            Some(fail(&e.shipment_id, MatchFailure::ShipmentCancelled))
+            let reason = MatchFailure::ShipmentCancelled;
+            Some(fail(&e.shipment_id, Vec::new(), reason))
         }
         LogisticsEvent::MilestoneReported(e)
             if e.milestone() == Milestone::Lost && carries(&e.shipment_id) =>
         {
-            Some(fail(&e.shipment_id, MatchFailure::ShipmentLost))
+            Some(fail(&e.shipment_id, Vec::new(), MatchFailure::ShipmentLost))
         }
         _ => None,
     };

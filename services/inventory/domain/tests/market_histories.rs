@@ -49,6 +49,7 @@ enum Step {
     Confirm(usize, bool),
     Refuse(usize, bool),
     Ship(usize, usize),
+    Reload(usize),
     Hand(usize, i64, i64),
     Cancel(usize),
     Lose(usize),
@@ -71,6 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (n(), any::<bool>()).prop_map(|(n, buyer)| Step::Confirm(n, buyer)),
         2 => (n(), any::<bool>()).prop_map(|(n, buyer)| Step::Refuse(n, buyer)),
         4 => (n(), 1..4usize).prop_map(|(n, many)| Step::Ship(n, many)),
+        1 => (0..9usize).prop_map(Step::Reload),
         3 => (0..9usize, 0..60_i64, 0..9_i64).prop_map(|(n, accepted, damaged)| Step::Hand(n, accepted, damaged)),
         1 => (0..9usize).prop_map(Step::Cancel),
         1 => (0..9usize).prop_map(Step::Lose),
@@ -322,6 +324,15 @@ impl World {
                 let refs: Vec<&str> = ids.iter().map(String::as_str).collect();
                 self.hear(s::shipped(&name, &refs));
                 self.shipments.push(ids);
+            }
+            Step::Reload(n) => {
+                let n = nth(*n, self.shipments.len());
+                let Some(ids) = self.shipments.get(n) else {
+                    return;
+                };
+                let kept: Vec<&str> = ids.iter().skip(1).map(String::as_str).collect();
+                let event = s::reloaded(&format!("S-{n}"), &kept);
+                self.hear(event);
             }
             Step::Hand(n, accepted, damaged) => {
                 let n = nth(*n, self.shipments.len());

@@ -129,9 +129,11 @@ pub struct DeliverMatches {
     pub receipts: Vec<MatchReceipt>,
 }
 
-/// From logistics: a shipment will not arrive.
+/// From logistics: a shipment will not arrive, or not with all of its matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailMatches {
     pub shipment_id: String,
+    /// Those that it still has.
+    pub kept: Vec<String>,
     pub reason: MatchFailure,
 }

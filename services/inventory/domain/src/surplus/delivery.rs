@@ -76,7 +76,9 @@ pub(crate) fn fail(
     wanted: &FailMatches,
     context: &Context,
 ) -> Result<Vec<InventoryEvent>, Rejection> {
-    let failed = of_shipment(state, &wanted.shipment_id, context).map(|trade| {
+    let failed = of_shipment(state, &wanted.shipment_id, context);
+    let failed = failed.filter(|trade| !wanted.kept.contains(&trade.match_id));
+    let failed = failed.map(|trade| {
         MatchFailed {
             match_id: trade.match_id.clone(),
             shipment_id: wanted.shipment_id.clone(),

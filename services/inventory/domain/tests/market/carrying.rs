@@ -2,6 +2,7 @@
 
 use decider::Area;
 use inventory_domain::{FenPerKg, Grams, Units};
+use proto::InventoryEvent as E;
 use proto::inventory::v1::{MatchFailure, MatchState};
 
 use crate::{sound, support::*};
@@ -122,6 +123,18 @@ fn a_cancelled_shipment_gives_its_goods_back_to_be_proposed_again() {
     pass(&mut market, 1);
     assert_eq!(pairs(&market, MatchState::Proposed).len(), 2);
     sound(&market);
+}
+
+#[test]
+fn what_is_left_out_of_a_load_is_proposed_again() {
+    let (mut market, one, two) = on_the_way();
+    let events = hear(&mut market, reloaded("S-1", &[&one]));
+    assert!(matches!(&events[..], [E::MatchFailed(e)] if e.match_id == two));
+    assert_eq!(pairs(&market, MatchState::Confirmed).len(), 1);
+    pass(&mut market, 1);
+    assert_eq!(pairs(&market, MatchState::Proposed).len(), 1);
+    sound(&market);
+    assert_eq!(hear(&mut market, reloaded("S-1", &[&one])), []);
 }
 
 #[test]
