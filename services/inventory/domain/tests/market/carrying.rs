@@ -126,6 +126,21 @@ fn a_cancelled_shipment_gives_its_goods_back_to_be_proposed_again() {
 }
 
 #[test]
+fn what_was_delivered_or_only_proposed_is_not_shipped() {
+    let (mut market, one, two) = on_the_way();
+    hear(
+        &mut market,
+        taken_over("S-1", &[(&one, 5, 0, 0), (&two, 3, 0, 0)]),
+    );
+    assert_eq!(hear(&mut market, shipped("S-2", &[&one, &two])), []);
+    offer(&mut market, "g3", 4);
+    want(&mut market, "plant", 4);
+    pass(&mut market, 1);
+    let proposed = matches(&market, MatchState::Proposed).remove(0);
+    assert_eq!(hear(&mut market, shipped("S-3", &[&proposed.match_id])), []);
+}
+
+#[test]
 fn what_is_left_out_of_a_load_is_proposed_again() {
     let (mut market, one, two) = on_the_way();
     let events = hear(&mut market, reloaded("S-1", &[&one]));

@@ -1,7 +1,7 @@
 //! What is proposed, and what both sides say to it (S10).
 
 use decider::Area;
-use inventory_domain::{Command, FenPerKg, Grams, Units};
+use inventory_domain::{Command, FenPerKg, Grams, SurplusRejection, Units};
 use proto::InventoryEvent as E;
 use proto::inventory::v1::{Grade, MatchSide, MatchState};
 
@@ -123,6 +123,46 @@ fn who_does_not_answer_in_time_is_passed_over() {
         panic!("one match");
     };
     assert_eq!(next.buyer_id, "plant");
+    sound(&market);
+}
+
+#[test]
+fn an_answer_at_the_last_moment_is_too_late() {
+    let mut market = market();
+    offer(&mut market, "g1", 5);
+    want(&mut market, "hotel", 3);
+    propose(&mut market);
+    let [trade] = &matches(&market, MatchState::Proposed)[..] else {
+        panic!("one match");
+    };
+    // The timer has not fired yet.
+    market.context.now = trade.answer_by;
+    market.when(confirm(trade, MatchSide::Buyer)).then_rejected(
+        SurplusRejection::AnswerTooLate {
+            match_id: trade.match_id.clone(),
+            due: trade.answer_by,
+        }
+        .into(),
+    );
+}
+
+#[test]
+fn of_very_many_proposals_those_that_a_withdrawal_leaves_cannot_be_confirmed() {
+    let mut market = market();
+    let listing = offer(&mut market, "g1", 90);
+    let demands: Vec<_> = (0..45).map(|_| want(&mut market, "hotel", 2)).collect();
+    propose(&mut market);
+    assert_eq!(matches(&market, MatchState::Proposed).len(), 45);
+    market.accept(withdraw("g1", &listing));
+    let left = matches(&market, MatchState::Proposed);
+    assert_eq!(left.len(), 5);
+    let late = market.run(confirm(&left[0], MatchSide::Buyer));
+    assert_eq!(reason(late), "LISTING_OVER");
+    market.accept(forgo("hotel", &left[1].demand_id));
+    assert!(demands.contains(&left[1].demand_id));
+    sound(&market);
+    pass(&mut market, 60);
+    assert_eq!(matches(&market, MatchState::Proposed), []);
     sound(&market);
 }
 
