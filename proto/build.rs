@@ -7,7 +7,7 @@ const ROOT: &str = "baogong";
 
 /// Messages that stand in the services' states, which are written as
 /// snapshots.
-const IN_STATES: [&str; 15] = [
+const IN_STATES: &[&str] = &[
     "baogong.types.v1.Door",
     "baogong.types.v1.Line",
     "baogong.types.v1.Sealed",
@@ -15,6 +15,7 @@ const IN_STATES: [&str; 15] = [
     "baogong.inventory.v1.Allocation",
     "baogong.inventory.v1.Bag",
     "baogong.logistics.v1.BagReceipt",
+    "baogong.inventory.v1.Spot",
     "baogong.logistics.v1.Custodian",
     "baogong.logistics.v1.LineCount",
     "baogong.logistics.v1.LineReceipt",
@@ -26,13 +27,20 @@ const IN_STATES: [&str; 15] = [
 ];
 
 /// Enumerations that stand in them.
-const VALUES_IN_STATES: [&str; 18] = [
+const VALUES_IN_STATES: &[&str] = &[
     "baogong.types.v1.Need",
     "baogong.order.v1.Channel",
     "baogong.order.v1.GroupBuyState",
     "baogong.order.v1.OrderState",
     "baogong.inventory.v1.Category",
     "baogong.inventory.v1.DemandState",
+    "baogong.inventory.v1.BulkDemandState",
+    "baogong.inventory.v1.CapPolicy",
+    "baogong.inventory.v1.Grade",
+    "baogong.inventory.v1.ListingState",
+    "baogong.inventory.v1.MatchFailure",
+    "baogong.inventory.v1.MatchSide",
+    "baogong.inventory.v1.MatchState",
     "baogong.logistics.v1.ExceptionCode",
     "baogong.logistics.v1.IncidentKind",
     "baogong.logistics.v1.Milestone",

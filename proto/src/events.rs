@@ -140,6 +140,29 @@ event_set!(
         StockReturned => "demand": order_id;
         ProcurementClosed => "procurement": area;
         ProcurementOpened => "procurement": area;
+        ReferencePriceSet => "price": product_id;
+        PriceCapBreached => "listing": listing_id;
+        SurplusListed => "listing": listing_id;
+        SurplusChanged => "listing": listing_id;
+        SurplusWithdrawn => "listing": listing_id;
+        SurplusExpired => "listing": listing_id;
+        BuyerRegistered => "buyer": buyer_id;
+        BulkDemandPlaced => "bulk-demand": demand_id;
+        BulkDemandRenewed => "bulk-demand": demand_id;
+        BulkDemandWithdrawn => "bulk-demand": demand_id;
+        BulkDemandEnded => "bulk-demand": demand_id;
+        MatchingOpened => "matching": area;
+        MatchingClosed => "matching": area;
+        MatchingRoundHeld => "matching": area;
+        MatchProposed => "match": match_id;
+        MatchAgreed => "match": match_id;
+        MatchConfirmed => "match": match_id;
+        MatchRefused => "match": match_id;
+        MatchExpired => "match": match_id;
+        MatchWithdrawn => "match": match_id;
+        MatchShipped => "match": match_id;
+        MatchDelivered => "match": match_id;
+        MatchFailed => "match": match_id;
     }
 );
 
@@ -215,6 +238,8 @@ event_set!(
         RouteClosed => "route": route_id;
         ParcelQueued => "parcel": order_id;
         ParcelRecalled => "parcel": order_id;
+        MatchQueued => "match-load": load_id;
+        MatchLoadReleased => "match-load": load_id;
     }
 );
 

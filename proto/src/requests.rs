@@ -86,15 +86,40 @@ requests! {
             CloseProcurementRequest
             OpenProcurementRequest
             PickOrdersRequest
-            DispatchOrdersRequest;
-        revised:;
+            DispatchOrdersRequest
+            SetReferencePriceRequest
+            OfferSurplusRequest
+            WithdrawSurplusRequest
+            RegisterBuyerRequest
+            PlaceBulkDemandRequest
+            WithdrawBulkDemandRequest
+            OpenMatchingRequest
+            CloseMatchingRequest
+            ConfirmSaleRequest
+            RefuseSaleRequest
+            ConfirmPurchaseRequest
+            RefusePurchaseRequest;
+        revised:
+            ChangeSurplusRequest;
         queries:
             ListProductsRequest
             GetLotRequest
             ListLotsRequest
             GetProcurementNeedRequest
             GetDemandRequest
-            ListDemandsRequest;
+            ListDemandsRequest
+            ListReferencePricesRequest
+            GetSurplusRequest
+            ListSurplusesRequest
+            ListBuyersRequest
+            ListBulkDemandsRequest
+            GetMatchingRequest
+            GetMatchRequest
+            ListMatchesRequest
+            ListSalesRequest
+            ListPurchasesRequest
+            GetGrowerReportRequest
+            ListGrowerReportsRequest;
     }
     logistics {
         commands:

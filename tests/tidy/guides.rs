@@ -39,3 +39,26 @@ fn the_partner_guide_lists_every_reason_of_a_refusal() {
     findings.check(reasons.len() > 15, "rejection.rs", "has reasons to compare");
     findings.none();
 }
+
+#[test]
+fn the_surplus_guide_lists_every_reason_of_a_refusal() {
+    let mut findings = Findings::default();
+    let domain = tree::root().join("services/inventory/domain/src");
+    let code = tree::read(&domain.join("surplus/rejection.rs"));
+    let all = tree::read(&domain.join("rejection.rs"));
+    let guide = tree::read(&tree::root().join("docs/SURPLUS.md"));
+    let (_, listed) = guide.split_once("## Refusals").expect("a list");
+    let cells = listed.lines().filter_map(|line| line.split('|').nth(2));
+    let cells = cells.collect::<Vec<_>>().join("\n");
+    let (reasons, listed) = (words(&code, "=> \"", "\""), words(&cells, "`", "`"));
+    for reason in reasons.difference(&listed) {
+        findings.add("docs/SURPLUS.md", format!("{reason} is not listed"));
+    }
+    // Some are those of products and quantities.
+    let known = &reasons | &words(&all, "=> \"", "\"");
+    for reason in listed.difference(&known) {
+        findings.add("docs/SURPLUS.md", format!("{reason} is no reason"));
+    }
+    findings.check(reasons.len() > 10, "rejection.rs", "has reasons to compare");
+    findings.none();
+}

@@ -9,8 +9,10 @@ pub(crate) mod doorstep;
 pub(crate) mod gate;
 pub(crate) mod lots;
 pub(crate) mod passes;
+pub(crate) mod prices;
 pub(crate) mod receipts;
 pub(crate) mod replica;
+pub(crate) mod surplus;
 pub(crate) mod trunk;
 
 use decider::{Invariant, Violation};

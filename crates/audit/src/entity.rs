@@ -26,13 +26,14 @@ use crate::{
 
 /// Whether a domain tells the same of such an entity when it knows nothing but
 /// the entity's own records. What it tells of the others rests on other
-/// entities too: a lot's balance on what orders have set aside, a parcel's
-/// keeper on its run, an open notification's cadre on its contact.
+/// entities too: a lot's balance on what orders have set aside, a listing's on
+/// its matches, a parcel's keeper on its run, an open notification's cadre on
+/// its contact.
 #[must_use]
 pub fn folds_alone(service: Service, category: &str) -> bool {
     match service {
         Service::Order => matches!(category, "order" | "household" | "area"),
-        Service::Inventory => false,
+        Service::Inventory => matches!(category, "buyer" | "match" | "matching" | "price"),
         Service::Logistics => matches!(
             category,
             "pass" | "shipment" | "route" | "household-photos" | "access"

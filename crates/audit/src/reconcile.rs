@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The invariants that the retail way lives by.
-pub const CHECKED: [Invariant; 11] = [
+pub const CHECKED: [Invariant; 13] = [
     Invariant::LotConservation,
     Invariant::DeliveredOnceAndConfirmed,
     Invariant::OneCustodian,
@@ -32,6 +32,8 @@ pub const CHECKED: [Invariant; 11] = [
     Invariant::StreamEqualsLog,
     Invariant::CausesExist,
     Invariant::ServedOrListed,
+    Invariant::PriceCapSpeaks,
+    Invariant::SurplusConserved,
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -152,6 +154,8 @@ fn checked(
         Invariant::PassBeforeDispatch => check::passes::check(facts),
         Invariant::CalledAfterLeaving => check::doorstep::check(facts),
         Invariant::ReceiptOrVisit => check::receipts::check(facts),
+        Invariant::PriceCapSpeaks => check::prices::check(facts),
+        Invariant::SurplusConserved => check::surplus::check(facts),
         Invariant::ServedOrListed => check::coverage::check(facts, states.order.iter()),
         Invariant::StreamEqualsLog => match streams {
             Some(streams) => check::replica::check(history, streams),

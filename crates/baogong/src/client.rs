@@ -4,13 +4,17 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use decider::{Role, Service, Timestamp};
 use proto::{
     admin::v1::{
         AdvanceClockRequest, GetStatusRequest, GetStatusResponse,
         admin_service_client::AdminServiceClient,
     },
-    inventory::v1::inventory_service_client::InventoryServiceClient,
+    inventory::v1::{
+        inventory_service_client::InventoryServiceClient,
+        surplus_service_client::SurplusServiceClient,
+    },
     logistics::v1::{
         freight_service_client::FreightServiceClient,
         logistics_service_client::LogisticsServiceClient,
@@ -43,6 +47,7 @@ type Link = InterceptedService<Channel, Credentials>;
 pub struct Suite {
     pub order: OrderServiceClient<Link>,
     pub inventory: InventoryServiceClient<Link>,
+    pub surplus: SurplusServiceClient<Link>,
     pub logistics: LogisticsServiceClient<Link>,
     pub freight: FreightServiceClient<Link>,
     pub partner: PartnerServiceClient<Link>,
@@ -99,6 +104,7 @@ impl Suite {
                 ),
             ],
             order: OrderServiceClient::new(order),
+            surplus: SurplusServiceClient::new(inventory.clone()),
             inventory: InventoryServiceClient::new(inventory),
             freight: FreightServiceClient::new(logistics.clone()),
             partner: PartnerServiceClient::new(logistics.clone()),
@@ -147,6 +153,24 @@ impl Suite {
             );
         }
         Ok(all)
+    }
+
+    /// The time on the test clocks, on which a day is played.
+    ///
+    /// # Errors
+    /// The suite does not answer, or runs on the system clock.
+    pub async fn test_clock(&self) -> anyhow::Result<Timestamp> {
+        let statuses = self.status().await.context("the suite does not answer")?;
+        if let Some(status) = statuses.iter().find(|status| status.clock != "test") {
+            anyhow::bail!(
+                "the {} service runs on the system clock; a day is played on test clocks: start \
+                 the suite with `baogong up --clock test`",
+                status.service
+            );
+        }
+        let partitions = statuses.iter().flat_map(|status| &status.partitions);
+        let now = partitions.map(|partition| proto::time::or_epoch(partition.now.as_ref()));
+        Ok(now.max().unwrap_or_default())
     }
 
     /// Sets every service's test clock forward.

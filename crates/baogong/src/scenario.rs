@@ -5,6 +5,7 @@
 //! interrupted goes on where it was, and one that was finished changes nothing
 //! when it is played again.
 
+pub mod chengxi;
 pub mod day;
 pub mod figures;
 pub mod world;
@@ -20,12 +21,16 @@ use figures::Figures;
 pub const SEED: u64 = 2022;
 /// Households of the Zhichaka community.
 pub const HOUSEHOLDS: usize = 1127;
+/// Growers of the Yunhe community.
+pub const GROWERS: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Name {
     /// A community of 1,127 households and a supply team of 12, 2 September
     /// 2022.
     Zhichaka,
+    /// The surplus of Yunhe's growers, matched to five firms that buy in bulk.
+    Chengxi,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -33,6 +38,9 @@ pub struct Size {
     /// Households of the community.
     #[arg(long, default_value_t = HOUSEHOLDS, value_parser = households)]
     pub households: usize,
+    /// Growers of Yunhe, on the Chengxi day.
+    #[arg(long, default_value_t = GROWERS, value_parser = growers)]
+    pub growers: usize,
     /// Seed of the community: the same seed makes the same day.
     #[arg(long, default_value_t = SEED)]
     pub seed: u64,
@@ -42,6 +50,13 @@ fn households(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n @ 12..=100_000) => Ok(n),
         _ => Err("12 to 100000 households are possible".to_owned()),
+    }
+}
+
+fn growers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 6..=10_000) => Ok(n),
+        _ => Err("6 to 10000 growers are possible".to_owned()),
     }
 }
 
@@ -64,23 +79,52 @@ pub enum ScenarioCommand {
     },
 }
 
+/// Whether the day came to what it is to come to.
+///
 /// # Errors
 /// The suite cannot be reached, or the day cannot be played to its end.
-pub async fn run(command: ScenarioCommand) -> anyhow::Result<Figures> {
+pub async fn run(command: ScenarioCommand) -> anyhow::Result<bool> {
     let ScenarioCommand::Run {
-        name: Name::Zhichaka,
+        name,
         size,
         suite,
         patience_s,
         json,
     } = command;
     let file = SuiteFile::read(&suite)?;
-    let figures = play(&file, &size, Duration::from_secs(patience_s)).await?;
-    println!("\n{figures}");
-    if let Some(path) = json {
-        figures.write(&path)?;
+    let patience = Duration::from_secs(patience_s);
+    match name {
+        Name::Zhichaka => {
+            let figures = play(&file, &size, patience).await?;
+            println!("\n{figures}");
+            if let Some(path) = json {
+                figures.write(&path)?;
+            }
+            Ok(figures.is_full_coverage())
+        }
+        Name::Chengxi => {
+            let summary = play_chengxi(&file, &size, patience).await?;
+            println!("\n{summary}");
+            if let Some(path) = json {
+                summary.write(&path)?;
+            }
+            Ok(summary.holds())
+        }
     }
-    Ok(figures)
+}
+
+/// Plays the Yunhe part of the Chengxi day.
+///
+/// # Errors
+/// As [`run`].
+pub async fn play_chengxi(
+    file: &SuiteFile,
+    size: &Size,
+    patience: Duration,
+) -> anyhow::Result<chengxi::Summary> {
+    let suite = Suite::connect(file, patience)?;
+    let village = chengxi::village::Village::new(size.seed, size.growers);
+    chengxi::Yunhe::begin(suite, village).await?.play().await
 }
 
 /// Plays the Zhichaka day.

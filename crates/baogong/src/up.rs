@@ -263,6 +263,17 @@ async fn while_up(
         }
         print_addresses(file, path);
         print_example(file, &arguments.data.join(SUITE_FILE)).await;
+    } else if arguments.scenario == Some(Name::Chengxi) {
+        let summary =
+            scenario::play_chengxi(file, &arguments.size, Duration::from_secs(120)).await?;
+        if let Some(json) = &arguments.json {
+            summary.write(json)?;
+        }
+        println!("\n{summary}");
+        if arguments.once {
+            return Ok(summary.holds() && audit_holds(path).await?);
+        }
+        print_addresses(file, path);
     } else {
         print_addresses(file, path);
     }

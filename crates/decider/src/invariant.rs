@@ -46,6 +46,7 @@ invariants! {
     TransferHasOutcome = "INV-13": "every medical transfer ends with an outcome";
     PriceCapSpeaks = "INV-14": "a price above its cap never passes silently";
     NoPersonalData = "INV-15": "no personal data in clear in any log or stream";
+    SurplusConserved = "INV-16": "of a listing's units each is open, proposed, confirmed, delivered, lost, withdrawn or expired, and no window is promised more than was asked";
 }
 
 impl fmt::Display for Invariant {

@@ -1,6 +1,6 @@
 //! Rejections as gRPC codes.
 
-use inventory_domain::Rejection;
+use inventory_domain::{Rejection, SurplusRejection};
 use tonic::Code;
 
 /// One exhaustive match: a new rejection does not compile without a code.
@@ -25,5 +25,22 @@ pub fn code(rejection: &Rejection) -> Code {
         | Rejection::AlreadyDispatched { .. }
         | Rejection::NotDispatched { .. }
         | Rejection::TooManyBags { .. } => Code::FailedPrecondition,
+        Rejection::Surplus(rejection) => surplus(rejection),
+    }
+}
+
+const fn surplus(rejection: &SurplusRejection) -> Code {
+    match rejection {
+        SurplusRejection::Unknown { .. } => Code::NotFound,
+        SurplusRejection::BuyerExists { .. } => Code::AlreadyExists,
+        SurplusRejection::PriceInvalid { .. }
+        | SurplusRejection::CapBelowReference { .. }
+        | SurplusRejection::Times { .. } => Code::InvalidArgument,
+        SurplusRejection::AboveCap { .. }
+        | SurplusRejection::ListingMatched { .. }
+        | SurplusRejection::ListingOver { .. }
+        | SurplusRejection::DemandOver { .. }
+        | SurplusRejection::MatchIs { .. }
+        | SurplusRejection::AnswerTooLate { .. } => Code::FailedPrecondition,
     }
 }

@@ -1,5 +1,7 @@
 //! gRPC handlers: parse, submit or query, answer. No rule lives here.
 
+mod surplus;
+
 use decider::Service as ServiceName;
 use inventory_domain::{Command, Stock, UnknownPage};
 use proto::{

@@ -7,8 +7,12 @@ mod grpc;
 mod parse;
 mod query;
 
+use std::sync::Arc;
+
 use inventory_domain::Stock;
-use proto::inventory::v1::inventory_service_server::InventoryServiceServer;
+use proto::inventory::v1::{
+    inventory_service_server::InventoryServiceServer, surplus_service_server::SurplusServiceServer,
+};
 use service_kit::host::{self, Addresses, Sealing};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -30,10 +34,11 @@ pub async fn run(
         Sealing::NotNeeded,
         error::code,
         |host| {
-            let service = grpc::Service {
+            let service = Arc::new(grpc::Service {
                 partitions: host.partitions.clone(),
-            };
-            host.serve(InventoryServiceServer::new(service));
+            });
+            host.serve(InventoryServiceServer::from_arc(Arc::clone(&service)));
+            host.serve(SurplusServiceServer::from_arc(service));
             Ok(())
         },
         ready,

@@ -1,5 +1,7 @@
 //! From request messages to commands that cannot be malformed.
 
+pub mod surplus;
+
 use decider::Service;
 use inventory_domain::{
     Command, DefineProduct, DispatchOrders, Grams, LOT_UNITS_MAX, ORDERS_MAX, PickOrders,

@@ -1,5 +1,7 @@
 //! The state as response messages.
 
+pub mod surplus;
+
 use inventory_domain::{Demand, Lot, Need, Product};
 use proto::{inventory::v1 as pb, time::to_proto};
 

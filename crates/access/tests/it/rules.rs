@@ -196,6 +196,56 @@ fn a_resident_names_his_own_household_only() {
     assert_eq!(check(Role::Member, "h-2"), Ok(()));
 }
 
+#[test]
+fn growers_and_buyers_name_only_themselves() {
+    use proto::inventory::v1::{ConfirmPurchaseRequest, ListSalesRequest, OfferSurplusRequest};
+    let rules = rules();
+    let area = || "321202002".to_owned();
+    let offer = |grower: &str| {
+        let (grower_id, area) = (grower.to_owned(), area());
+        let request = OfferSurplusRequest {
+            grower_id,
+            area,
+            ..Default::default()
+        };
+        ("OfferSurplus", "grower_id", request.encode_to_vec())
+    };
+    let sales = |grower: &str| {
+        let (grower_id, area) = (grower.to_owned(), area());
+        let request = ListSalesRequest {
+            grower_id,
+            area,
+            ..Default::default()
+        };
+        ("ListSales", "grower_id", request.encode_to_vec())
+    };
+    let purchase = |buyer: &str| {
+        let (buyer_id, area) = (buyer.to_owned(), area());
+        let request = ConfirmPurchaseRequest {
+            buyer_id,
+            area,
+            ..Default::default()
+        };
+        ("ConfirmPurchase", "buyer_id", request.encode_to_vec())
+    };
+    let check = |role, (method, _, request): &(&str, &str, Vec<u8>)| {
+        let path = format!("/baogong.inventory.v1.SurplusService/{method}");
+        let rule = rules.get(&path).expect("a rule");
+        let (_, scope) = Rules::admit(rule, caller(&[role], Areas::All), None).expect("let in");
+        scope.check(request)
+    };
+    for own in [offer("somebody"), sales("somebody"), purchase("somebody")] {
+        assert_eq!(check(Role::Resident, &own), Ok(()), "{}", own.0);
+    }
+    for other in ["another", ""] {
+        for request in [offer(other), sales(other), purchase(other)] {
+            let refused = Err(Refusal::Subject(request.1.to_owned()));
+            assert_eq!(check(Role::Resident, &request), refused, "{}", request.0);
+            assert_eq!(check(Role::Dispatcher, &request), Ok(()), "{}", request.0);
+        }
+    }
+}
+
 const LETTERS: [(Role, char); 8] = [
     (Role::Resident, 'r'),
     (Role::Cadre, 'c'),

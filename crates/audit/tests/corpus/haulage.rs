@@ -47,15 +47,15 @@ fn forgotten(town: &mut Town) {
     }
 }
 
-fn ask(town: &mut Town, command: impl Into<Command>) -> Vec<LogisticsEvent> {
+pub fn ask(town: &mut Town, command: impl Into<Command>) -> Vec<LogisticsEvent> {
     town.ask::<Logistics>(operator(), command.into())
 }
 
-fn by(town: &mut Town, carrier: &str, command: impl Into<Command>) -> Vec<LogisticsEvent> {
+pub fn by(town: &mut Town, carrier: &str, command: impl Into<Command>) -> Vec<LogisticsEvent> {
     town.ask::<Logistics>(Actor::new(Role::Carrier, carrier), command.into())
 }
 
-fn hours(town: &Town, n: i64) -> Timestamp {
+pub fn hours(town: &Town, n: i64) -> Timestamp {
     Timestamp(town.now().0 + n * HOUR_MS)
 }
 
@@ -85,7 +85,7 @@ fn join(town: &mut Town, carrier: &str) {
     offer(town, carrier);
 }
 
-fn offer(town: &mut Town, carrier: &str) -> String {
+pub fn offer(town: &mut Town, carrier: &str) -> String {
     let offer = logistics::OfferCapacity {
         carrier_id: carrier.into(),
         zones: vec!["valley".into(), "town".into()],
@@ -99,31 +99,37 @@ fn offer(town: &mut Town, carrier: &str) -> String {
     }
 }
 
+pub fn apply(town: &mut Town, hours_valid: i64) -> String {
+    let apply = logistics::ApplyForPass {
+        carrier_id: "acme".into(),
+        vehicle_id: "acme-v1".into(),
+        driver_id: "acme-d1".into(),
+        zones: vec!["valley".into(), "town".into()],
+        from: town.now(),
+        to: hours(town, hours_valid),
+        certificate_sha256: [9; 32],
+    };
+    match &by(town, "acme", apply)[0] {
+        LogisticsEvent::PassApplied(event) => event.pass_id.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn issue(town: &mut Town, pass_id: String) {
+    let issue = logistics::IssuePass {
+        pass_id,
+        zones: vec![],
+        from: None,
+        to: None,
+    };
+    ask(town, issue);
+}
+
 /// One pass that is issued, one that runs out, one that is refused.
 fn papers(town: &mut Town) -> String {
-    let [issued, short, refused] = [12, 10, 8].map(|hours_valid| {
-        let apply = logistics::ApplyForPass {
-            carrier_id: "acme".into(),
-            vehicle_id: "acme-v1".into(),
-            driver_id: "acme-d1".into(),
-            zones: vec!["valley".into(), "town".into()],
-            from: town.now(),
-            to: hours(town, hours_valid),
-            certificate_sha256: [9; 32],
-        };
-        match &by(town, "acme", apply)[0] {
-            LogisticsEvent::PassApplied(event) => event.pass_id.clone(),
-            other => panic!("{other:?}"),
-        }
-    });
+    let [issued, short, refused] = [12, 10, 8].map(|hours_valid| apply(town, hours_valid));
     for pass_id in [issued.clone(), short] {
-        let issue = logistics::IssuePass {
-            pass_id,
-            zones: vec![],
-            from: None,
-            to: None,
-        };
-        ask(town, issue);
+        issue(town, pass_id);
     }
     let refuse = logistics::RefusePass {
         pass_id: refused,
@@ -205,7 +211,7 @@ fn tenders(town: &mut Town, pass_id: &str) {
     ask(town, cancel);
 }
 
-fn accept(town: &mut Town, shipment_id: &str, round: i32) {
+pub fn accept(town: &mut Town, shipment_id: &str, round: i32) {
     let accept = logistics::AcceptTender {
         shipment_id: shipment_id.into(),
         carrier_id: "acme".into(),
@@ -214,7 +220,7 @@ fn accept(town: &mut Town, shipment_id: &str, round: i32) {
     by(town, "acme", accept);
 }
 
-fn assign(town: &mut Town, shipment_id: &str, pass_id: &str) {
+pub fn assign(town: &mut Town, shipment_id: &str, pass_id: &str) {
     let assign = logistics::AssignResources {
         shipment_id: shipment_id.into(),
         carrier_id: "acme".into(),
@@ -246,7 +252,7 @@ fn ready(town: &mut Town, pass_id: &str, returns: Option<&str>) -> String {
     shipment_id
 }
 
-fn report(town: &mut Town, shipment_id: &str, milestone: Milestone, stop_id: &str) {
+pub fn report(town: &mut Town, shipment_id: &str, milestone: Milestone, stop_id: &str) {
     let reasoned = milestone == Milestone::PickupFailed;
     let report = logistics::ReportMilestone {
         shipment_id: shipment_id.into(),

@@ -15,9 +15,11 @@ mod alone;
 mod corpus;
 mod fold;
 mod haulage;
+mod market;
 mod routes;
 mod story;
 mod town;
+mod trade;
 mod write;
 
 use std::collections::BTreeSet;

@@ -18,6 +18,7 @@ use proto::{
 
 use crate::{
     haulage::trunk_leg,
+    market::surplus_trade,
     routes::by_carrier,
     town::{Town, operator, resident},
 };
@@ -63,6 +64,7 @@ pub fn day() -> Town {
     erase(&mut town, 3);
     close(&mut town);
     trunk_leg(&mut town);
+    surplus_trade(&mut town);
     town
 }
 

@@ -56,20 +56,7 @@ impl Day {
     /// # Errors
     /// The suite does not answer, or runs on the system clock.
     pub async fn begin(suite: Suite, world: World) -> anyhow::Result<Self> {
-        let statuses = suite.status().await.context("the suite does not answer")?;
-        if let Some(status) = statuses.iter().find(|status| status.clock != "test") {
-            anyhow::bail!(
-                "the {} service runs on the system clock; a day is played on test clocks: start \
-                 the suite with `baogong up --clock test`",
-                status.service
-            );
-        }
-        let now = statuses
-            .iter()
-            .flat_map(|status| &status.partitions)
-            .map(|partition| proto::time::or_epoch(partition.now.as_ref()))
-            .max()
-            .unwrap_or_default();
+        let now = suite.test_clock().await?;
         let midnight = match begun(&suite, &world.checkpoint).await? {
             Some(midnight) => midnight,
             None => next_midnight(now),
@@ -225,12 +212,12 @@ impl Day {
     }
 }
 
-fn refused(what: &str, status: &Status) -> anyhow::Error {
+pub(super) fn refused(what: &str, status: &Status) -> anyhow::Error {
     anyhow::anyhow!("{what}: {:?}: {}", status.code(), status.message())
 }
 
 /// `yyyy-mm-dd` of a local midnight.
-fn date(midnight: Timestamp) -> String {
+pub(super) fn date(midnight: Timestamp) -> String {
     let local = midnight.plus_seconds(UTC_OFFSET_S);
     let seconds = std::time::Duration::from_secs((local.0 / 1000).unsigned_abs());
     humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + seconds)
@@ -271,13 +258,18 @@ async fn begun(suite: &Suite, checkpoint: &str) -> anyhow::Result<Option<Timesta
         Err(status) if status.code() == Code::NotFound => return Ok(None),
         Err(status) => return Err(refused("looking for a day that has begun", &status)),
     };
+    begun_on(&name).map(Some)
+}
+
+/// The local midnight of the day whose date ends a checkpoint's name.
+pub(super) fn begun_on(name: &str) -> anyhow::Result<Timestamp> {
     let text = name.rsplit(' ').next().unwrap_or_default();
     let midnight = humantime::parse_rfc3339_weak(&format!("{text} 00:00:00"))
         .ok()
         .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
         .and_then(|since| i64::try_from(since.as_millis()).ok())
-        .with_context(|| format!("the checkpoint {checkpoint} was not made by a rehearsal"))?;
-    Ok(Some(Timestamp(midnight).plus_seconds(-UTC_OFFSET_S)))
+        .with_context(|| format!("the checkpoint {name} was not made by a rehearsal"))?;
+    Ok(Timestamp(midnight).plus_seconds(-UTC_OFFSET_S))
 }
 
 impl Day {

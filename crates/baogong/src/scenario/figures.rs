@@ -253,7 +253,7 @@ impl fmt::Display for Figures {
 }
 
 /// Digits in groups of three.
-fn grouped(n: u64) -> String {
+pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

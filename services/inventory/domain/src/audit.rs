@@ -11,6 +11,7 @@ use crate::{state::State, units::Units};
 /// aside for them, out with them, or lost on the way to them.
 pub(crate) fn violations(state: &State) -> Vec<Violation> {
     let mut found = state.all_misfits();
+    found.extend(crate::surplus::violations(&state.surplus));
     let mut reserved = BTreeMap::<&str, Units>::new();
     let mut out = BTreeMap::<&str, Units>::new();
     for demand in state.demands.values() {
@@ -85,6 +86,6 @@ pub(crate) fn describe(state: &State, stream: &StreamId) -> Option<String> {
                 book.queue.replacement_count()
             ))
         }
-        _ => None,
+        _ => state.surplus.describe(stream),
     }
 }

@@ -7,7 +7,14 @@ use proto::{
     types::v1::{Door, Line},
 };
 
-use crate::units::{Grams, Units};
+use crate::{
+    surplus::{
+        ChangeSurplus, ConfirmMatch, DeliverMatches, FailMatches, OfferSurplus, OpenMatching,
+        PlaceBulkDemand, RefuseMatch, RegisterBuyer, SetReferencePrice, ShipMatches,
+        WithdrawBulkDemand, WithdrawSurplus,
+    },
+    units::{Grams, Units},
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -30,6 +37,30 @@ pub enum Command {
 
     // Called for by time: the context's area's waiting work, a part at a time.
     AllocateDemand,
+
+    // The surplus trade.
+    SetReferencePrice(SetReferencePrice),
+    OfferSurplus(OfferSurplus),
+    ChangeSurplus(ChangeSurplus),
+    WithdrawSurplus(WithdrawSurplus),
+    RegisterBuyer(RegisterBuyer),
+    PlaceBulkDemand(PlaceBulkDemand),
+    WithdrawBulkDemand(WithdrawBulkDemand),
+    OpenMatching(OpenMatching),
+    /// For the context's area.
+    CloseMatching,
+    ConfirmMatch(ConfirmMatch),
+    RefuseMatch(RefuseMatch),
+    // Called for by logistics.
+    ShipMatches(ShipMatches),
+    DeliverMatches(DeliverMatches),
+    FailMatches(FailMatches),
+    // Called for by time: a listing, a demand, a match; a round in the
+    // context's area, a part at a time.
+    ExpireSurplus(String),
+    EndDemandWindow(String),
+    ExpireMatch(String),
+    HoldRound,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Pure core of the inventory service: products and lots, the queue of orders
 //! for them, first-expiry-first-out reservation, picking, dispatch,
-//! replacements and returns. No I/O, clock, randomness or logging.
+//! replacements and returns; and the surplus of growers, matched to firms that
+//! buy in bulk (`surplus.rs`). No I/O, clock, randomness or logging.
 //!
 //! The life of a demand: QUEUED → RESERVED → PICKED → DISPATCHED → RETURNED;
 //! REJECTED out of the queue; RELEASED until it is dispatched, from then on a
@@ -31,6 +32,7 @@ mod replacement;
 mod reservation;
 mod snapshot;
 mod state;
+mod surplus;
 mod timers;
 mod units;
 
@@ -54,7 +56,14 @@ pub use rejection::Rejection;
 pub use replacement::STOCK_SCATTERED;
 pub use reservation::ALLOCATIONS_MAX;
 pub use state::State;
-pub use units::{Grams, Units};
+pub use surplus::{
+    ANSWER_MINUTES, BulkDemand, Buyer, ChangeSurplus, ConfirmMatch, DEMAND_DAYS_MAX,
+    DeliverMatches, FailMatches, LISTING_DAYS_MAX, LOAD_WAIT_MINUTES, Listing, Match, MatchFilter,
+    MatchReceipt, Matching, OfferSurplus, OpenMatching, PRICE_MAX, PlaceBulkDemand, Price,
+    RefuseMatch, RegisterBuyer, Report, SetReferencePrice, ShipMatches, Subject, SurplusRejection,
+    WithdrawBulkDemand, WithdrawSurplus, above_cap, matching,
+};
+pub use units::{FenPerKg, Grams, Units};
 
 use state::Fact;
 
@@ -85,6 +94,24 @@ impl Domain for Stock {
             Command::ReplaceBag(_) => "ReplaceBag",
             Command::ReturnStock(_) => "ReturnStock",
             Command::AllocateDemand => "AllocateDemand",
+            Command::SetReferencePrice(_) => "SetReferencePrice",
+            Command::OfferSurplus(_) => "OfferSurplus",
+            Command::ChangeSurplus(_) => "ChangeSurplus",
+            Command::WithdrawSurplus(_) => "WithdrawSurplus",
+            Command::RegisterBuyer(_) => "RegisterBuyer",
+            Command::PlaceBulkDemand(_) => "PlaceBulkDemand",
+            Command::WithdrawBulkDemand(_) => "WithdrawBulkDemand",
+            Command::OpenMatching(_) => "OpenMatching",
+            Command::CloseMatching => "CloseMatching",
+            Command::ConfirmMatch(_) => "ConfirmMatch",
+            Command::RefuseMatch(_) => "RefuseMatch",
+            Command::ShipMatches(_) => "ShipMatches",
+            Command::DeliverMatches(_) => "DeliverMatches",
+            Command::FailMatches(_) => "FailMatches",
+            Command::ExpireSurplus(_) => "ExpireSurplus",
+            Command::EndDemandWindow(_) => "EndDemandWindow",
+            Command::ExpireMatch(_) => "ExpireMatch",
+            Command::HoldRound => "HoldRound",
         }
     }
 
@@ -106,6 +133,26 @@ impl Domain for Stock {
             Command::ReplaceBag(wanted) => replacement::replace(state, wanted, context),
             Command::ReturnStock(wanted) => dispatch::take_back(state, wanted, context),
             Command::AllocateDemand => timers::allocate(state, context),
+            Command::SetReferencePrice(wanted) => surplus::price::set(state, wanted, context),
+            Command::OfferSurplus(wanted) => surplus::offering::offer(state, wanted, context),
+            Command::ChangeSurplus(wanted) => surplus::offering::change(state, wanted, context),
+            Command::WithdrawSurplus(wanted) => surplus::offering::withdraw(state, wanted, context),
+            Command::RegisterBuyer(wanted) => surplus::buyer::register(state, wanted, context),
+            Command::PlaceBulkDemand(wanted) => surplus::demand::place(state, wanted, context),
+            Command::WithdrawBulkDemand(wanted) => {
+                surplus::demand::withdraw(state, wanted, context)
+            }
+            Command::OpenMatching(wanted) => surplus::round::open(state, wanted, context),
+            Command::ConfirmMatch(wanted) => surplus::answer::confirm(state, wanted, context),
+            Command::RefuseMatch(wanted) => surplus::answer::refuse(state, wanted, context),
+            Command::ShipMatches(wanted) => surplus::delivery::ship(state, wanted, context),
+            Command::DeliverMatches(wanted) => surplus::delivery::deliver(state, wanted, context),
+            Command::FailMatches(wanted) => surplus::delivery::fail(state, wanted, context),
+            Command::CloseMatching => surplus::round::close(state, context),
+            Command::ExpireSurplus(id) => surplus::offering::expire(state, id, context),
+            Command::EndDemandWindow(id) => surplus::demand::end_window(state, id, context),
+            Command::ExpireMatch(id) => surplus::answer::expire(state, id, context),
+            Command::HoldRound => surplus::proposing::hold(state, context),
         }
     }
 
@@ -139,6 +186,7 @@ impl Domain for Stock {
             InventoryEvent::ProcurementOpened(e) => {
                 procurement::changed(state, &fact, &e.area, false)
             }
+            other => surplus::evolve(&mut state.surplus, &fact, other),
         };
         // An event that does not fit is left aside and shows as a violation.
         if let Err(misfit) = fitted {
@@ -147,8 +195,8 @@ impl Domain for Stock {
         state.settle(&fact);
     }
 
-    fn react(_: &State, record: &Recorded<AnyEvent>) -> Vec<Command> {
-        react::react(record)
+    fn react(state: &State, record: &Recorded<AnyEvent>) -> Vec<Command> {
+        react::react(state, record)
     }
 
     fn due(state: &State, now: Timestamp) -> Vec<Due<Command>> {

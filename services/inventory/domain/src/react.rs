@@ -1,17 +1,23 @@
 //! What facts of other services mean for the stock.
 
-use decider::Recorded;
-use proto::{AnyEvent, LogisticsEvent, OrderEvent, logistics::v1::ExceptionCode};
+use decider::{Area, Recorded};
+use proto::{
+    AnyEvent, LogisticsEvent, OrderEvent,
+    inventory::v1::MatchFailure,
+    logistics::v1::{ExceptionCode, Load, Milestone},
+};
 
 use crate::{
     command::{Command, QueueDemand, ReleaseReservation, ReplaceBag, ReturnStock},
+    state::State,
+    surplus::{DeliverMatches, FailMatches, Match, MatchReceipt, ShipMatches},
     units::Units,
 };
 
 /// Why a withdrawn parcel comes back, as an exception code of logistics.
 const WITHDRAWN: &str = "customer_cancelled";
 
-pub(crate) fn react(record: &Recorded<AnyEvent>) -> Vec<Command> {
+pub(crate) fn react(state: &State, record: &Recorded<AnyEvent>) -> Vec<Command> {
     match &record.event {
         AnyEvent::Order(OrderEvent::OrderReleased(event)) => {
             vec![Command::QueueDemand(QueueDemand {
@@ -46,8 +52,79 @@ pub(crate) fn react(record: &Recorded<AnyEvent>) -> Vec<Command> {
         AnyEvent::Logistics(LogisticsEvent::ParcelWithdrawn(event)) => {
             vec![returned(&event.order_id, WITHDRAWN.to_owned())]
         }
+        AnyEvent::Logistics(event) => of_shipment(state, &record.area, event),
         _ => Vec::new(),
     }
+}
+
+/// Of shipments only those that carry matches matter: their lines are named
+/// after them.
+fn of_shipment(state: &State, area: &Area, event: &LogisticsEvent) -> Vec<Command> {
+    let matches = |load: Option<&Load>| -> Vec<&Match> {
+        let pickups = load.into_iter().flat_map(|load| &load.pickups);
+        let lines = pickups.flat_map(|pickup| &pickup.lines);
+        lines
+            .filter_map(|line| state.trade(area, &line.line_id))
+            .collect()
+    };
+    let ids = |matches: &[&Match]| matches.iter().map(|m| m.match_id.clone()).collect();
+    let ship = |shipment_id: &str, matches: &[&Match]| {
+        let some = !matches.is_empty();
+        some.then(|| {
+            Command::ShipMatches(ShipMatches {
+                shipment_id: shipment_id.to_owned(),
+                match_ids: ids(matches),
+            })
+        })
+    };
+    let fail = |shipment_id: &str, kept: Vec<String>, reason| {
+        Command::FailMatches(FailMatches {
+            shipment_id: shipment_id.to_owned(),
+            kept,
+            reason,
+        })
+    };
+    let carries = |shipment_id: &str| state.surplus.shipments.contains_key(shipment_id);
+    let command = match event {
+        // What comes back was theirs before.
+        LogisticsEvent::ShipmentDrafted(e) if e.returns_shipment_id.is_empty() => {
+            ship(&e.shipment_id, &matches(e.load.as_ref()))
+        }
+        LogisticsEvent::LoadChanged(e) => {
+            let mut loaded = matches(e.load.as_ref());
+            let kept = ids(&loaded);
+            // Another shipment's are not taken away from it.
+            loaded.retain(|trade| trade.shipment_id.is_empty());
+            let mut commands: Vec<_> = ship(&e.shipment_id, &loaded).into_iter().collect();
+            if carries(&e.shipment_id) {
+                let reason = MatchFailure::ShipmentCancelled;
+                commands.push(fail(&e.shipment_id, kept, reason));
+            }
+            return commands;
+        }
+        LogisticsEvent::CustodyTransferred(e) if carries(&e.shipment_id) => {
+            let receipts = e.lines.iter().map(|line| MatchReceipt {
+                match_id: line.line_id.clone(),
+                accepted: Units(line.accepted_units),
+                damaged: Units(line.damaged_units),
+            });
+            Some(Command::DeliverMatches(DeliverMatches {
+                shipment_id: e.shipment_id.clone(),
+                receipts: receipts.collect(),
+            }))
+        }
+        LogisticsEvent::ShipmentCancelled(e) if carries(&e.shipment_id) => {
+            let reason = MatchFailure::ShipmentCancelled;
+            Some(fail(&e.shipment_id, Vec::new(), reason))
+        }
+        LogisticsEvent::MilestoneReported(e)
+            if e.milestone() == Milestone::Lost && carries(&e.shipment_id) =>
+        {
+            Some(fail(&e.shipment_id, Vec::new(), MatchFailure::ShipmentLost))
+        }
+        _ => None,
+    };
+    command.into_iter().collect()
 }
 
 fn returned(order_id: &str, reason: String) -> Command {

@@ -5,6 +5,7 @@ use proto::inventory::v1::DemandState;
 
 use crate::{
     demand::state_name,
+    surplus::SurplusRejection,
     units::{Grams, Units},
 };
 
@@ -97,6 +98,8 @@ pub enum Rejection {
     },
     #[error("order {order_id} has no bag {label}; check the label")]
     BagUnknown { order_id: String, label: String },
+    #[error(transparent)]
+    Surplus(#[from] SurplusRejection),
 }
 
 impl Rejected for Rejection {
@@ -119,6 +122,7 @@ impl Rejected for Rejection {
             Self::TooMuchAtOnce { .. } => "TOO_MUCH_AT_ONCE",
             Self::TooManyBags { .. } => "TOO_MANY_BAGS",
             Self::BagUnknown { .. } => "BAG_UNKNOWN",
+            Self::Surplus(rejection) => rejection.reason(),
         }
     }
 }

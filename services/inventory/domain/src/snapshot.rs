@@ -12,6 +12,7 @@ use crate::{
     door::sort_key,
     lot::Lot,
     state::{Book, State},
+    surplus::Surplus,
 };
 
 #[derive(Serialize)]
@@ -19,6 +20,7 @@ struct Written<'a> {
     lots: Vec<&'a Lot>,
     demands: Vec<&'a Demand>,
     books: &'a BTreeMap<Area, Book>,
+    surplus: &'a Surplus,
     misfits: &'a [Violation],
     misfit_count: u64,
 }
@@ -28,6 +30,7 @@ struct Read {
     lots: Vec<Lot>,
     demands: Vec<Demand>,
     books: BTreeMap<Area, Book>,
+    surplus: Surplus,
     misfits: Vec<Violation>,
     misfit_count: u64,
 }
@@ -38,6 +41,7 @@ impl Serialize for State {
             lots: self.lots.values().collect(),
             demands: self.demands.values().collect(),
             books: &self.books,
+            surplus: &self.surplus,
             misfits: &self.misfits,
             misfit_count: self.misfit_count,
         }
@@ -50,6 +54,7 @@ impl<'de> Deserialize<'de> for State {
         let read = Read::deserialize(deserializer)?;
         let mut state = Self {
             books: read.books,
+            surplus: read.surplus,
             misfits: read.misfits,
             misfit_count: read.misfit_count,
             ..Self::default()

@@ -17,6 +17,7 @@ use crate::{
     procurement::Procurement,
     product::Product,
     queue::{Queue, Seq},
+    surplus::Surplus,
     units::Units,
 };
 
@@ -33,6 +34,7 @@ pub struct State {
     pub(crate) books: BTreeMap<Area, Book>,
     /// When there is something to do, and where.
     pub(crate) timers: BTreeSet<(Timestamp, Area)>,
+    pub(crate) surplus: Surplus,
     pub(crate) misfits: Vec<Violation>,
     pub(crate) misfit_count: u64,
 }
@@ -77,9 +79,13 @@ pub(crate) struct Fact<'a> {
 
 impl Fact<'_> {
     pub fn misfit(&self, detail: impl std::fmt::Display) -> Misfit {
+        self.breaks(Invariant::LotConservation, detail)
+    }
+
+    pub fn breaks(&self, invariant: Invariant, detail: impl std::fmt::Display) -> Misfit {
         let name = self.type_name.rsplit('.').next().unwrap_or_default();
         Misfit(Violation {
-            invariant: Invariant::LotConservation,
+            invariant,
             entity: self.stream.to_string(),
             detail: format!("{name} at position {} does not fit: {detail}", self.seq),
         })

@@ -1,6 +1,6 @@
 //! What time calls for: expired lots are taken off the shelves, and the queue
 //! is worked when goods or decisions came, a part at a time so that no group
-//! of events grows large.
+//! of events grows large. The surplus trade has timers of its own.
 
 use decider::{Context, Due, EventSet, Timestamp};
 use proto::{InventoryEvent, inventory::v1::SpoilCause};
@@ -14,6 +14,7 @@ use crate::{
     replacement,
     reservation::Shelves,
     state::{Book, State},
+    surplus,
 };
 
 /// Events of one part of the work.
@@ -21,22 +22,28 @@ const PART_EVENTS_MAX: usize = 32;
 /// Encoded size at which a part ends; one more event of up to 25 KiB still
 /// leaves it below what a command may record.
 const PART_BYTES_MAX: usize = 20 * 1024;
-/// Areas named at once.
+/// Commands given out at once.
 const DUE_MAX: usize = 64;
 
 pub(crate) fn due(state: &State, now: Timestamp) -> Vec<Due<Command>> {
-    let due = state.timers.iter().take_while(|(at, _)| *at <= now);
-    due.take(DUE_MAX)
-        .map(|(at, area)| Due {
-            area: area.clone(),
-            at: *at,
-            command: Command::AllocateDemand,
-        })
-        .collect()
+    let areas = state.timers.iter().take_while(|(at, _)| *at <= now);
+    let areas = areas.take(DUE_MAX).map(|(at, area)| Due {
+        area: area.clone(),
+        at: *at,
+        command: Command::AllocateDemand,
+    });
+    let mut due: Vec<_> = areas.collect();
+    due.extend(surplus::due(&state.surplus, now, DUE_MAX));
+    due.sort_by_key(|due| due.at);
+    due.truncate(DUE_MAX);
+    due
 }
 
 pub(crate) fn next_due(state: &State) -> Option<Timestamp> {
-    state.timers.first().map(|(at, _)| *at)
+    let area = state.timers.first().map(|(at, _)| *at);
+    area.into_iter()
+        .chain(surplus::next_due(&state.surplus))
+        .min()
 }
 
 /// One part of the area's work.

@@ -48,6 +48,10 @@ quantity!(
     /// Weight in grams.
     Grams in "g"
 );
+quantity!(
+    /// Price of a kilogram in fen (1/100 yuan).
+    FenPerKg in "fen/kg"
+);
 
 impl Grams {
     /// Weight of `units` that weigh `self` each.

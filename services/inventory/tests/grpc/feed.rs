@@ -1,14 +1,11 @@
-//! The order service, as far as this one sees it: a stream of its records.
+//! Another service, as far as this one sees it: a stream of its records.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use bus::{Bus, Relay, StreamName};
 use decider::{Actor, Area, Cause, EventSet, Recorded, Revision, Role, Service, spec::START};
 use event_log::{EventLog, MemoryLog, Unit};
-use proto::{
-    OrderEvent,
-    record::{self, Encoded},
-};
+use proto::record::{self, Encoded};
 use service_kit::outbox::LogOutbox;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,14 +17,14 @@ pub struct Feed {
 }
 
 impl Feed {
-    pub fn start(bus: &Bus) -> Self {
+    pub fn start(bus: &Bus, service: Service) -> Self {
         let log = Arc::new(MemoryLog::new());
         let outbox = LogOutbox {
-            service: Service::Order,
+            service,
             partition: 0,
             log: log.clone(),
         };
-        let stream = StreamName::new(Service::Order.name(), 0);
+        let stream = StreamName::new(service.name(), 0);
         let (relay, _) = Relay::new(bus.clone(), stream, Arc::new(outbox));
         let relay = tokio::spawn(async move {
             let relayed = relay.run(CancellationToken::new()).await;
@@ -40,8 +37,7 @@ impl Feed {
         }
     }
 
-    pub fn publish(&mut self, area: &str, event: impl Into<OrderEvent>) {
-        let event = event.into();
+    pub fn publish(&mut self, area: &str, event: &impl EventSet) {
         let position = self.log.last_position().next();
         let stream = event.stream();
         let revision = self.revisions.entry(stream.as_str().into()).or_default();
@@ -63,7 +59,7 @@ impl Feed {
             correlation_id: format!("request-{position}"),
             traceparent: String::new(),
             unit_remaining: 0,
-            event: Encoded::from(&event),
+            event: Encoded::from(event),
         };
         let unit = Unit(vec![record::encode(&record).into()]);
         self.log.append(vec![unit]).expect("a record");

@@ -7,3 +7,4 @@ mod lists;
 mod procurement;
 mod refusals;
 mod store;
+mod surplus;

@@ -7,14 +7,16 @@ use bus::{
     Bus, BusOptions,
     server::{NatsServer, ServerOptions},
 };
-use decider::{Recorded, spec::START};
+use decider::{Actor, Recorded, Service, spec::START};
 use inventory::config::{Config, base};
 use proto::{
-    InventoryEvent,
+    InventoryEvent, LogisticsEvent, OrderEvent,
+    admin::v1::admin_service_client::AdminServiceClient,
     inventory::v1::{
         Category, DefineProductRequest, Demand, DispatchOrdersRequest, GetDemandRequest,
         GetLotRequest, Lot, PickOrdersRequest, ReceiveLotRequest,
         inventory_service_client::InventoryServiceClient,
+        surplus_service_client::SurplusServiceClient,
     },
     log::v1::{ReadRequest, ReadResponse, log_service_client::LogServiceClient},
     order::v1::{OrderCancelled, OrderReleased},
@@ -38,8 +40,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Store {
     pub client: InventoryServiceClient<Channel>,
+    pub surplus: SurplusServiceClient<Channel>,
+    pub admin: AdminServiceClient<Channel>,
     running: Running,
     orders: Feed,
+    logistics: Feed,
     // Dropped last, in this order.
     nats: NatsServer,
     directory: TempDir,
@@ -68,12 +73,16 @@ impl Store {
         })
         .await
         .expect("a bus");
-        let orders = Feed::start(&bus);
-        let (client, running) = Running::start(&directory, &nats).await;
+        let orders = Feed::start(&bus, Service::Order);
+        let logistics = Feed::start(&bus, Service::Logistics);
+        let (channel, running) = Running::start(&directory, &nats).await;
         Self {
-            client,
+            client: InventoryServiceClient::new(channel.clone()),
+            surplus: SurplusServiceClient::new(channel.clone()),
+            admin: AdminServiceClient::new(channel),
             running,
             orders,
+            logistics,
             nats,
             directory,
         }
@@ -85,7 +94,15 @@ impl Store {
         let ended = tokio::time::timeout(PATIENCE, &mut self.running.task).await;
         let ended = ended.expect("an end in time").expect("no panic");
         ended.expect("a clean end");
-        (self.client, self.running) = Running::start(&self.directory, &self.nats).await;
+        let (channel, running) = Running::start(&self.directory, &self.nats).await;
+        self.client = InventoryServiceClient::new(channel.clone());
+        self.surplus = SurplusServiceClient::new(channel.clone());
+        self.admin = AdminServiceClient::new(channel);
+        self.running = running;
+    }
+
+    pub fn logistics_tells(&mut self, event: LogisticsEvent) {
+        self.logistics.publish(AREA, &event);
     }
 
     /// Somebody at the door ordered, and the order is to be fulfilled.
@@ -103,7 +120,7 @@ impl Store {
             lines: lines.iter().map(|(id, units)| line(id, *units)).collect(),
             cadre_id: "cadre-1".into(),
         };
-        self.orders.publish(AREA, event);
+        self.orders.publish(AREA, &OrderEvent::from(event));
     }
 
     pub fn cancelled(&mut self, order_id: &str) {
@@ -111,15 +128,25 @@ impl Store {
             order_id: order_id.into(),
             ..OrderCancelled::default()
         };
-        self.orders.publish(AREA, event);
+        self.orders.publish(AREA, &OrderEvent::from(event));
     }
 
     /// Reads on in the service's log up to the first record that `pick` wants;
     /// what lies before is passed over for good.
     pub async fn recorded<T>(&mut self, pick: impl Fn(&InventoryEvent) -> Option<T>) -> T {
+        self.record(|record| pick(&record.event)).await
+    }
+
+    /// Who made the first such record.
+    pub async fn recorded_by(&mut self, is_it: impl Fn(&InventoryEvent) -> bool) -> Actor {
+        self.record(|record| is_it(&record.event).then(|| record.actor.clone()))
+            .await
+    }
+
+    async fn record<T>(&mut self, pick: impl Fn(&Recorded<InventoryEvent>) -> Option<T>) -> T {
         let found = async {
             loop {
-                if let Some(found) = pick(&self.running.next().await.event) {
+                if let Some(found) = pick(&self.running.next().await) {
                     return found;
                 }
             }
@@ -186,10 +213,7 @@ impl Store {
 }
 
 impl Running {
-    async fn start(
-        directory: &TempDir,
-        nats: &NatsServer,
-    ) -> (InventoryServiceClient<Channel>, Self) {
+    async fn start(directory: &TempDir, nats: &NatsServer) -> (Channel, Self) {
         let config = Config {
             service: ServiceOptions {
                 data_dir: directory.path().join("data"),
@@ -229,7 +253,7 @@ impl Running {
             stop,
             task,
         };
-        (InventoryServiceClient::new(channel), running)
+        (channel, running)
     }
 
     /// The next record of the domain.

@@ -13,13 +13,14 @@ use crate::{
     access::RecordAccess,
     freight::command::{
         AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, ChangeRoute,
-        CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftShipment,
-        ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender,
-        GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity, OpenIncident, OpenRoute,
-        ReceiveLoad, RecordProof, RecordShipmentKeyDestroyed, RefusePass, RegisterCarrier,
-        RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier,
-        RevokePass, SetContacts, StorePhoto, SuspendCarrier, TenderShipment, TransferCustody,
-        WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
+        CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftMatchLoad,
+        DraftShipment, ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass,
+        ExpireTender, GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity, OpenIncident,
+        OpenRoute, QueueMatch, ReceiveLoad, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
+        RegisterCarrier, RegisterDriver, RegisterVehicle, ReleaseMatchLoads, ReportMilestone,
+        ReportPosition, ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier,
+        TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender,
+        WithdrawVehicle,
     },
     units::Grams,
 };
@@ -132,6 +133,12 @@ commands! {
     GiveUpLoad;
     /// Timer: the parcels of a load that was handed over or lost.
     ReceiveLoad;
+    /// From inventory: surplus was sold, and is to be carried.
+    QueueMatch;
+    /// From inventory: no more of it is proposed.
+    ReleaseMatchLoads;
+    /// Timer.
+    DraftMatchLoad;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,7 @@ pub(crate) mod handover;
 pub(crate) mod incident;
 mod load;
 pub(crate) mod manifest;
+pub(crate) mod match_load;
 mod message;
 mod packing;
 pub(crate) mod pass;
@@ -69,6 +70,8 @@ pub(crate) struct Freight {
     pub goods: goods::Book,
     /// Shipments that nobody has; follows from them and is not written.
     pub drafts: BTreeSet<String>,
+    /// Confirmed matches that wait for a load.
+    pub match_loads: match_load::MatchLoads,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
     pub photos: photo::Index,

@@ -47,13 +47,14 @@ pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
 pub use freight::command::{
     AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, ChangeRoute,
-    CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftShipment,
-    ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass, ExpireTender,
-    GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity, OpenIncident, OpenRoute, ReceiveLoad,
-    RecordProof, RecordShipmentKeyDestroyed, RefusePass, RegisterCarrier, RegisterDriver,
-    RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier, RevokePass, SetContacts,
-    StorePhoto, SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver,
-    WithdrawTender, WithdrawVehicle,
+    CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftMatchLoad,
+    DraftShipment, ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass,
+    ExpireTender, GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity, OpenIncident,
+    OpenRoute, QueueMatch, ReceiveLoad, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
+    RegisterCarrier, RegisterDriver, RegisterVehicle, ReleaseMatchLoads, ReportMilestone,
+    ReportPosition, ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier,
+    TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender,
+    WithdrawVehicle,
 };
 pub use freight::{
     ANSWER_MINUTES, Carrier, Goods, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, PERSONAL_DAYS,
@@ -177,6 +178,9 @@ impl Domain for Logistics {
             Command::MakeLoad(c) => Ok(freight::consolidation::make(state, c, context)?),
             Command::GiveUpLoad(c) => Ok(freight::consolidation::give_up(freight, c, context)?),
             Command::ReceiveLoad(c) => Ok(freight::arrival::receive(state, c, context)?),
+            Command::QueueMatch(c) => Ok(freight::match_load::queue(freight, c, context)?),
+            Command::ReleaseMatchLoads(_) => Ok(freight::match_load::release(freight, context)?),
+            Command::DraftMatchLoad(c) => Ok(freight::match_load::draft(freight, c, context)?),
         }
     }
 
@@ -243,7 +247,14 @@ impl Domain for Logistics {
             LogisticsEvent::PassRevoked(e) => freight::pass::revoked(&mut state.freight, moment, e),
             LogisticsEvent::PassExpired(e) => freight::pass::expired(&mut state.freight, moment, e),
             LogisticsEvent::ShipmentDrafted(e) => {
-                freight::shipment::drafted(&mut state.freight, moment, e)
+                freight::shipment::drafted(&mut state.freight, moment, e);
+                freight::match_load::drafted(&mut state.freight, e);
+            }
+            LogisticsEvent::MatchQueued(e) => {
+                freight::match_load::queued(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::MatchLoadReleased(e) => {
+                freight::match_load::released(&mut state.freight, moment, e)
             }
             LogisticsEvent::LoadChanged(e) => {
                 freight::shipment::load_changed(&mut state.freight, moment, e)

@@ -1,21 +1,26 @@
 //! What other services' facts mean here: inventory sends parcels and calls
-//! them back, notification hears from the households.
+//! them back, and has matches of surplus that are to be carried; notification hears from the households.
 //!
 //! A cancellation comes from inventory, not from order: only with one source
 //! is it certain that the parcel is heard of before its recall.
 
 use proto::{
     AnyEvent, InventoryEvent, NotificationEvent,
-    inventory::v1::Bag,
-    logistics::v1::ParcelBag,
+    inventory::v1::{Bag, Spot},
+    logistics::v1::{ParcelBag, Place, PlaceKind},
     notification::v1::{CallOutcome, NotificationKind},
+    time::or_epoch,
 };
 
-use crate::command::{
-    Command, ExpectParcel, ExpectReplacement, GiveUpReplacement, Means, RecordCalled,
-    RecordCollected, WithdrawParcel,
-};
 use crate::freight::command::ErasePhotosOfHousehold;
+use crate::{
+    command::{
+        Command, ExpectParcel, ExpectReplacement, GiveUpReplacement, Means, RecordCalled,
+        RecordCollected, WithdrawParcel,
+    },
+    freight::command::{QueueMatch, ReleaseMatchLoads},
+    units::Grams,
+};
 
 pub(crate) fn react(event: &AnyEvent) -> Option<Command> {
     match event {
@@ -55,8 +60,36 @@ fn inventory(event: &InventoryEvent) -> Option<Command> {
             reason: event.reason.clone(),
         }
         .into(),
+        InventoryEvent::MatchConfirmed(event) => QueueMatch {
+            match_id: event.match_id.clone(),
+            product_id: event.product_id.clone(),
+            quantity_units: event.quantity_units,
+            weight: Grams(event.weight_grams),
+            pickup: place(PlaceKind::Field, event.pickup.as_ref()),
+            pickup_window: (
+                or_epoch(event.pickup_from_time.as_ref()),
+                or_epoch(event.pickup_to_time.as_ref()),
+            ),
+            destination: place(PlaceKind::Buyer, event.destination.as_ref()),
+            due: (
+                or_epoch(event.due_from_time.as_ref()),
+                or_epoch(event.due_to_time.as_ref()),
+            ),
+            load_by: or_epoch(event.load_by_time.as_ref()),
+        }
+        .into(),
+        InventoryEvent::MatchingClosed(_) => ReleaseMatchLoads.into(),
         _ => return None,
     })
+}
+
+fn place(kind: PlaceKind, spot: Option<&Spot>) -> Place {
+    let spot = spot.cloned().unwrap_or_default();
+    Place {
+        kind: kind.into(),
+        place_id: spot.place_id,
+        zone: spot.zone,
+    }
 }
 
 fn parcel_bag(bag: &Bag) -> ParcelBag {

@@ -11,7 +11,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody::Faults,
     door::DoorKey,
-    freight::{Carrier, Goods, Pass, Route, Shipment, hold},
+    freight::{Carrier, Goods, Pass, Route, Shipment, hold, match_load::MatchLoad},
     member::Member,
     parcel::Parcel,
     run::Run,
@@ -31,6 +31,7 @@ struct Written<'a> {
     accesses: Vec<(&'a Access, Timestamp)>,
     routes: Vec<&'a Route>,
     goods: Vec<&'a Goods>,
+    match_loads: Vec<&'a MatchLoad>,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +47,7 @@ struct Read {
     accesses: Vec<(Access, Timestamp)>,
     routes: Vec<Route>,
     goods: Vec<Goods>,
+    match_loads: Vec<MatchLoad>,
 }
 
 impl Serialize for State {
@@ -67,6 +69,7 @@ impl Serialize for State {
             accesses: self.accesses.all().collect(),
             routes: self.freight.routes.values().collect(),
             goods: self.freight.goods.all.values().collect(),
+            match_loads: self.freight.match_loads.loads.values().collect(),
         }
         .serialize(serializer)
     }
@@ -130,6 +133,9 @@ impl<'de> Deserialize<'de> for State {
         }
         let routes = read.routes.into_iter();
         freight.routes = routes.map(|r| (r.route_id.clone(), r)).collect();
+        for load in read.match_loads {
+            freight.match_loads.insert(load);
+        }
         freight.set_deadlines();
         freight.set_photos();
         freight.set_keys_owed();

@@ -81,6 +81,8 @@ impl Model {
             | InventoryEvent::OrderPicked(_)
             | InventoryEvent::OrderDispatched(_)
             | InventoryEvent::DispatchRecalled(_) => {}
+            // Surplus has no lots: `market_histories.rs`.
+            _ => {}
         }
     }
 

@@ -7,7 +7,7 @@ use decider::Timestamp;
 use proto::{
     logistics::v1::{
         DeclineReason, ExceptionCode, IncidentKind, LineCount, LineReceipt, Milestone, PhotoFormat,
-        ProofKind, ProofOutcome,
+        Place, ProofKind, ProofOutcome,
     },
     types::v1::Sealed,
 };
@@ -361,3 +361,28 @@ pub struct CloseIncident {
     pub incident_id: String,
     pub resolution: String,
 }
+
+/// From inventory: both sides of a match of surplus confirmed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueMatch {
+    pub match_id: String,
+    pub product_id: String,
+    pub quantity_units: i64,
+    pub weight: Grams,
+    pub pickup: Place,
+    pub pickup_window: (Timestamp, Timestamp),
+    pub destination: Place,
+    pub due: (Timestamp, Timestamp),
+    /// Until then it may wait for others.
+    pub load_by: Timestamp,
+}
+
+/// Timer: a load of matches does not wait any longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftMatchLoad {
+    pub load_id: String,
+}
+
+/// From inventory: the context's area proposes no more matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseMatchLoads;

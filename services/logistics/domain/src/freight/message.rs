@@ -22,6 +22,7 @@ impl Freight {
             "pass" => self.passes.get(id).map(Pass::describe),
             "shipment" => self.shipments.get(id).map(Shipment::describe),
             "route" => self.routes.get(id).map(Route::describe),
+            "match-load" => Some(self.match_loads.describe(id)),
             _ => None,
         }
     }

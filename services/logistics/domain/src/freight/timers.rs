@@ -41,7 +41,9 @@ pub(crate) enum Deadline {
 /// At most `limit`, the earliest first.
 pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Command>> {
     let over = freight.deadlines.iter().take_while(|(at, _)| *at <= now);
-    over.take(limit)
+    let loads = freight.match_loads.due(now, limit);
+    let mut due: Vec<_> = over
+        .take(limit)
         .filter_map(|(at, deadline)| {
             let (area, command) = match deadline {
                 Deadline::Tender(shipment_id, round) => (
@@ -109,11 +111,19 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
                 command,
             })
         })
-        .collect()
+        .chain(loads)
+        .collect();
+    due.sort_by_key(|due| due.at);
+    due.truncate(limit);
+    due
 }
 
 pub(crate) fn next_due(freight: &Freight) -> Option<Timestamp> {
-    freight.deadlines.first().map(|(at, _)| *at)
+    let first = freight.deadlines.first().map(|(at, _)| *at);
+    first
+        .into_iter()
+        .chain(freight.match_loads.next_due())
+        .min()
 }
 
 type Timed = (Timestamp, Deadline);

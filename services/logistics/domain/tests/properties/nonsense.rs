@@ -292,7 +292,25 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
     if kind % 3 == 0 {
         return route((kind / 3, a, b, number));
     }
-    match (kind / 3) % 25 {
+    match (kind / 3) % 27 {
+        25 => pb::MatchLoadReleased {
+            load_id: format!("l-{}", a % 3),
+        }
+        .into(),
+        26 => pb::MatchQueued {
+            load_id: format!("l-{}", a % 3),
+            match_id: ["a-radish", "m-1", "m-2", ""][usize::from(b % 4)].into(),
+            pickup: (a % 4 > 0).then(|| {
+                let mut pickup = one_farm().to_message().pickups.remove(0);
+                if b % 8 < 6 {
+                    pickup.stop_id = pickup.lines[0].line_id.clone();
+                }
+                pickup
+            }),
+            draft_by_time: time(),
+            ..Default::default()
+        }
+        .into(),
         0 => pb::CarrierRegistered {
             carrier_id,
             name: String::new(),

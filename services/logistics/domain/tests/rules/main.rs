@@ -7,6 +7,7 @@ mod haulage;
 mod history;
 mod journeys;
 mod manifests;
+mod match_loads;
 mod passes;
 mod photos;
 mod plans;
