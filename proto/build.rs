@@ -71,7 +71,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // By number, so that a new value changes nothing that was written.
         config.enum_attribute(values, r#"#[serde(into = "i32", try_from = "i32")]"#);
     }
-    tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
+    tonic_prost_build::configure()
+        .codec_path("crate::codec::Codec")
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
 

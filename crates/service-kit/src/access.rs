@@ -13,6 +13,7 @@ mod keys;
 mod layer;
 mod options;
 pub mod secret;
+mod verified;
 mod watched;
 
 pub use guard::{AccessError, Guard};

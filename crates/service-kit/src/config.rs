@@ -14,7 +14,9 @@ use figment::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{access::AccessOptions, telemetry::TelemetryOptions, tls::TlsOptions};
+use crate::{
+    access::AccessOptions, edge::LimitsOptions, telemetry::TelemetryOptions, tls::TlsOptions,
+};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -278,6 +280,7 @@ pub struct Config<A> {
     pub nats: NatsOptions,
     pub sources: SourcesOptions,
     pub access: AccessOptions,
+    pub limits: LimitsOptions,
     pub tls: TlsOptions,
     pub telemetry: TelemetryOptions,
     pub sealing: SealingOptions,
@@ -389,6 +392,7 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
             }
         }
         self.tls.check()?;
+        self.limits.check()?;
         self.access.check(service.grpc_address)?;
         service.clock_start().map(|_| ())
     }

@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod durable_file;
+pub mod edge;
 pub mod fields;
 pub mod follow;
 pub mod gauges;

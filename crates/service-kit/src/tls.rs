@@ -2,8 +2,6 @@
 //! certificates of the callers (mutual TLS), and what this service needs to
 //! call others over TLS. Certificates are read again when their files change.
 
-mod listen;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -26,8 +24,6 @@ use crate::{
     durable_file::{Mark, mark},
     notary::keys::too_wide,
 };
-
-pub use listen::incoming;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -102,6 +102,11 @@ impl Keys {
         self.current.read().clone()
     }
 
+    /// As they are, without asking for others.
+    pub(super) fn now(&self) -> Option<Arc<KeySet>> {
+        self.current.read().clone()
+    }
+
     /// Fetches them again.
     pub(super) async fn refresh(&self) {
         let mut tried = self.tried.lock().await;

@@ -2,8 +2,12 @@
 
 use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
+use decider::Service;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use service_kit::tls::{Tls, TlsOptions, incoming};
+use service_kit::{
+    edge::{Connections, LimitsOptions, incoming},
+    tls::{Tls, TlsOptions},
+};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity, Server};
@@ -74,7 +78,8 @@ impl Site {
             .expect("a port");
         let address = listener.local_addr().expect("an address");
         let (_, health) = tonic_health::server::health_reporter();
-        let connections = incoming(listener, Arc::clone(&tls));
+        let connections = Connections::new(Service::Order, &LimitsOptions::default());
+        let connections = incoming(listener, Some(Arc::clone(&tls)), Arc::new(connections));
         let serving = tokio::spawn(async move {
             let served = Server::builder().add_service(health);
             served
