@@ -25,7 +25,7 @@ const IN_STATES: [&str; 14] = [
 ];
 
 /// Enumerations that stand in them.
-const VALUES_IN_STATES: [&str; 16] = [
+const VALUES_IN_STATES: [&str; 17] = [
     "baogong.types.v1.Need",
     "baogong.order.v1.Channel",
     "baogong.order.v1.GroupBuyState",
@@ -41,6 +41,7 @@ const VALUES_IN_STATES: [&str; 16] = [
     "baogong.logistics.v1.ParcelState",
     "baogong.logistics.v1.RunState",
     "baogong.logistics.v1.ShipmentState",
+    "baogong.logistics.v1.WebhookState",
     "baogong.notification.v1.ChannelKind",
 ];
 

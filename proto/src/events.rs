@@ -201,6 +201,13 @@ event_set!(
         ProofRecorded => "shipment": shipment_id;
         ShipmentCancelled => "shipment": shipment_id;
         ShipmentClosed => "shipment": shipment_id;
+        WebhookRegistered => "webhook": webhook_id;
+        WebhookSecretRotated => "webhook": webhook_id;
+        WebhookPaused => "webhook": webhook_id;
+        WebhookResumed => "webhook": webhook_id;
+        WebhookRemoved => "webhook": webhook_id;
+        WebhookDisabled => "webhook": webhook_id;
+        WebhookTested => "webhook": webhook_id;
     }
 );
 

@@ -139,7 +139,13 @@ requests! {
             WithdrawTenderRequest
             TransferCustodyRequest
             CancelShipmentRequest
-            CloseShipmentRequest;
+            CloseShipmentRequest
+            RegisterWebhookRequest
+            RotateWebhookSecretRequest
+            PauseWebhookRequest
+            ResumeWebhookRequest
+            RemoveWebhookRequest
+            TestWebhookRequest;
         revised:;
         queries:
             GetCheckpointRequest
@@ -154,7 +160,8 @@ requests! {
             GetPassRequest
             ListPassesRequest
             GetCarrierRequest
-            ListCarriersRequest;
+            ListCarriersRequest
+            ListWebhooksRequest;
     }
     notification {
         commands:

@@ -33,7 +33,7 @@ pub fn folds_alone(service: Service, category: &str) -> bool {
     match service {
         Service::Order => matches!(category, "order" | "household" | "area"),
         Service::Inventory => false,
-        Service::Logistics => matches!(category, "pass" | "shipment"),
+        Service::Logistics => matches!(category, "pass" | "shipment" | "webhook"),
         Service::Notification => category == "contact",
     }
 }

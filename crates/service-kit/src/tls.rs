@@ -106,6 +106,12 @@ impl TlsOptions {
     }
 }
 
+/// Makes ring the process's cryptography of TLS, where nothing was chosen yet.
+pub fn use_ring() {
+    // Another part of the process may have installed it.
+    let _ = ring::default_provider().install_default();
+}
+
 fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|source| TlsError::Unreadable {
         field,

@@ -1,12 +1,16 @@
-//! Configuration of the logistics service: nothing beyond the common sections.
+//! Configuration of the logistics service.
 
 use serde::{Deserialize, Serialize};
 use service_kit::config::{Config as KitConfig, ServiceOptions};
 
+use crate::webhook::WebhookOptions;
+
 /// The service's own section, `[app]`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct App {}
+#[serde(deny_unknown_fields, default)]
+pub struct App {
+    pub webhooks: WebhookOptions,
+}
 
 pub type Config = KitConfig<App>;
 

@@ -65,8 +65,10 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::Count { .. }
         | FreightRejection::ProofIncomplete { .. } => Code::InvalidArgument,
         FreightRejection::CarrierSuspended { .. } => Code::PermissionDenied,
+        FreightRejection::TooManyWebhooks { .. } => Code::ResourceExhausted,
         FreightRejection::InUse { .. }
         | FreightRejection::PassIs { .. }
+        | FreightRejection::WebhookIs { .. }
         | FreightRejection::PassInvalid { .. }
         | FreightRejection::ShipmentIs { .. }
         | FreightRejection::NobodyHasCapacity { .. }

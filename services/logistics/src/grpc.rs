@@ -3,7 +3,10 @@
 mod followup;
 mod freight;
 mod partner;
-mod watch;
+pub(crate) mod watch;
+mod webhook;
+
+use std::collections::BTreeMap;
 
 use decider::Service as ServiceName;
 use logistics_domain::{Command, Logistics};
@@ -20,7 +23,10 @@ use service_kit::{
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
-use crate::{parse, query};
+use crate::{
+    parse, query,
+    webhook::{address::Policy, progress::Progress, secret::SecretKey},
+};
 
 const SERVICE: ServiceName = ServiceName::Logistics;
 
@@ -28,6 +34,16 @@ pub struct Service {
     pub partitions: Partitions<Logistics>,
     /// Ends the streams that clients watch.
     pub stop: CancellationToken,
+    pub webhooks: Webhooks,
+}
+
+/// What answers about webhooks need.
+pub struct Webhooks {
+    /// None: there are no webhooks here.
+    pub key: Option<SecretKey>,
+    pub policy: Policy,
+    /// By partition.
+    pub progress: BTreeMap<u32, Progress>,
 }
 
 type Answer<T> = Result<Response<T>, Status>;

@@ -1,6 +1,7 @@
 //! From request messages to commands that cannot be malformed.
 
 pub mod freight;
+pub mod webhook;
 
 use decider::Service;
 use logistics_domain as domain;

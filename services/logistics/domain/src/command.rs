@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     freight::command::{
         AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-        CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-        IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-        RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier,
-        RevokePass, SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity,
-        WithdrawDriver, WithdrawTender, WithdrawVehicle,
+        CloseShipment, DeclareHandover, DeclineTender, DisableWebhook, DraftShipment, ExpirePass,
+        ExpireTender, IssuePass, OfferCapacity, OpenIncident, PauseWebhook, RecordProof,
+        RefusePass, RegisterCarrier, RegisterDriver, RegisterVehicle, RegisterWebhook,
+        RemoveWebhook, ReportMilestone, ReportPosition, ResumeCarrier, ResumeWebhook, RevokePass,
+        RotateWebhookSecret, SuspendCarrier, TenderShipment, TestWebhook, TransferCustody,
+        WithdrawCapacity, WithdrawDriver, WithdrawTender, WithdrawVehicle,
     },
     units::Grams,
 };
@@ -109,6 +110,14 @@ commands! {
     RecordProof;
     OpenIncident;
     CloseIncident;
+    RegisterWebhook;
+    RotateWebhookSecret;
+    PauseWebhook;
+    ResumeWebhook;
+    RemoveWebhook;
+    TestWebhook;
+    /// By the service itself.
+    DisableWebhook;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,6 +16,7 @@ pub(crate) mod release;
 pub(crate) mod shipment;
 pub(crate) mod tender;
 mod timers;
+pub(crate) mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,7 @@ pub use pass::Pass;
 pub use rejection::{Rejection, Subject};
 pub use shipment::{Shipment, Tender};
 pub use tender::ANSWER_MINUTES;
+pub use webhook::{WEBHOOKS_MAX, Webhook};
 
 pub(crate) use timers::{Deadline, due, next_due};
 
@@ -39,6 +41,7 @@ pub(crate) struct Freight {
     pub carriers: BTreeMap<String, Carrier>,
     pub passes: BTreeMap<String, Pass>,
     pub shipments: BTreeMap<String, Shipment>,
+    pub webhooks: BTreeMap<String, Webhook>,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
 }

@@ -45,15 +45,16 @@ pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
 pub use freight::command::{
     AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, CloseIncident,
-    CloseShipment, DeclareHandover, DeclineTender, DraftShipment, ExpirePass, ExpireTender,
-    IssuePass, OfferCapacity, OpenIncident, RecordProof, RefusePass, RegisterCarrier,
-    RegisterDriver, RegisterVehicle, ReportMilestone, ReportPosition, ResumeCarrier, RevokePass,
-    SuspendCarrier, TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver,
+    CloseShipment, DeclareHandover, DeclineTender, DisableWebhook, DraftShipment, ExpirePass,
+    ExpireTender, IssuePass, OfferCapacity, OpenIncident, PauseWebhook, RecordProof, RefusePass,
+    RegisterCarrier, RegisterDriver, RegisterVehicle, RegisterWebhook, RemoveWebhook,
+    ReportMilestone, ReportPosition, ResumeCarrier, ResumeWebhook, RevokePass, RotateWebhookSecret,
+    SuspendCarrier, TenderShipment, TestWebhook, TransferCustody, WithdrawCapacity, WithdrawDriver,
     WithdrawTender, WithdrawVehicle,
 };
 pub use freight::{
     ANSWER_MINUTES, Carrier, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, Pass, Pickup, Record,
-    Rejection as FreightRejection, Shipment, Subject, Tender,
+    Rejection as FreightRejection, Shipment, Subject, Tender, WEBHOOKS_MAX, Webhook,
 };
 pub use member::{Absence, DELIVERY_POST, Member, SHIFT_MAX_MINUTES, Shift};
 pub use parcel::{Parcel, Replacement};
@@ -152,6 +153,13 @@ impl Domain for Logistics {
             Command::RecordProof(c) => Ok(freight::handover::record_proof(freight, c, context)?),
             Command::OpenIncident(c) => Ok(freight::incident::open(freight, c, context)?),
             Command::CloseIncident(c) => Ok(freight::incident::close(freight, c, context)?),
+            Command::RegisterWebhook(c) => Ok(freight::webhook::register(freight, c, context)?),
+            Command::RotateWebhookSecret(c) => Ok(freight::webhook::rotate(freight, c, context)?),
+            Command::PauseWebhook(c) => Ok(freight::webhook::pause(freight, c, context)?),
+            Command::ResumeWebhook(c) => Ok(freight::webhook::resume(freight, c, context)?),
+            Command::RemoveWebhook(c) => Ok(freight::webhook::remove(freight, c, context)?),
+            Command::TestWebhook(c) => Ok(freight::webhook::test(freight, c, context)?),
+            Command::DisableWebhook(c) => Ok(freight::webhook::disable(freight, c, context)?),
         }
     }
 
@@ -271,6 +279,25 @@ impl Domain for Logistics {
             LogisticsEvent::IncidentClosed(e) => {
                 freight::incident::closed(&mut state.freight, moment, e)
             }
+            LogisticsEvent::WebhookRegistered(e) => {
+                freight::webhook::registered(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookSecretRotated(e) => {
+                freight::webhook::rotated(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookPaused(e) => {
+                freight::webhook::paused(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookResumed(e) => {
+                freight::webhook::resumed(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookDisabled(e) => {
+                freight::webhook::disabled(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookTested(e) => {
+                freight::webhook::tested(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookRemoved(e) => freight::webhook::removed(&mut state.freight, e),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody::Faults,
     door::DoorKey,
-    freight::{Carrier, Pass, Shipment},
+    freight::{Carrier, Pass, Shipment, Webhook},
     member::Member,
     parcel::Parcel,
     run::Run,
@@ -27,6 +27,7 @@ struct Written<'a> {
     carriers: Vec<&'a Carrier>,
     passes: Vec<&'a Pass>,
     shipments: Vec<&'a Shipment>,
+    webhooks: Vec<&'a Webhook>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +40,7 @@ struct Read {
     carriers: Vec<Carrier>,
     passes: Vec<Pass>,
     shipments: Vec<Shipment>,
+    webhooks: Vec<Webhook>,
 }
 
 impl Serialize for State {
@@ -52,6 +54,7 @@ impl Serialize for State {
             carriers: self.freight.carriers.values().collect(),
             passes: self.freight.passes.values().collect(),
             shipments: self.freight.shipments.values().collect(),
+            webhooks: self.freight.webhooks.values().collect(),
         }
         .serialize(serializer)
     }
@@ -108,6 +111,8 @@ impl<'de> Deserialize<'de> for State {
         freight.passes = passes.map(|p| (p.pass_id.clone(), p)).collect();
         let shipments = read.shipments.into_iter();
         freight.shipments = shipments.map(|s| (s.shipment_id.clone(), s)).collect();
+        let webhooks = read.webhooks.into_iter();
+        freight.webhooks = webhooks.map(|w| (w.webhook_id.clone(), w)).collect();
         freight.set_deadlines();
         Ok(state)
     }

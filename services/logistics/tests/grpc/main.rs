@@ -10,3 +10,4 @@ mod recall;
 mod refusals;
 mod repeats;
 mod site;
+mod webhooks;

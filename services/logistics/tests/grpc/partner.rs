@@ -39,7 +39,7 @@ fn place(kind: PlaceKind, place_id: &str, zone: &str) -> Option<Place> {
     })
 }
 
-fn load() -> Load {
+pub fn load() -> Load {
     Load {
         pickups: vec![Pickup {
             stop_id: "farm".into(),
@@ -62,7 +62,7 @@ fn load() -> Load {
 }
 
 /// With vehicle, driver, capacity and an issued pass; the pass's id.
-async fn join(site: &mut Site, firm: &str) -> String {
+pub async fn join(site: &mut Site, firm: &str) -> String {
     let (partner, freight) = (&mut site.partner, &mut site.freight);
     let register = ask!(RegisterCarrierRequest {
         carrier_id: firm,

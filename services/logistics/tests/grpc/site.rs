@@ -8,7 +8,10 @@ use bus::{
     server::{NatsServer, ServerOptions},
 };
 use decider::{Service, spec::START};
-use logistics::config::{Config, base};
+use logistics::{
+    config::{App, Config, base},
+    webhook::WebhookOptions,
+};
 use proto::{
     InventoryEvent, LogisticsEvent,
     inventory::v1::{Bag, DispatchRecalled, OrderDispatched},
@@ -16,7 +19,7 @@ use proto::{
     logistics::v1::{
         GetParcelRequest, GetRunRequest, Parcel, Run, freight_service_client::FreightServiceClient,
         logistics_service_client::LogisticsServiceClient,
-        partner_service_client::PartnerServiceClient,
+        partner_service_client::PartnerServiceClient, webhook_service_client::WebhookServiceClient,
     },
     types::v1::Door,
 };
@@ -44,6 +47,7 @@ pub struct Site {
     pub client: LogisticsServiceClient<Channel>,
     pub partner: PartnerServiceClient<Channel>,
     pub freight: FreightServiceClient<Channel>,
+    pub webhooks: WebhookServiceClient<Channel>,
     pub inventory: Feed,
     pub notification: Feed,
     log: Streaming<ReadResponse>,
@@ -95,7 +99,8 @@ impl Site {
         Self {
             client: LogisticsServiceClient::new(channel.clone()),
             partner: PartnerServiceClient::new(channel.clone()),
-            freight: FreightServiceClient::new(channel),
+            freight: FreightServiceClient::new(channel.clone()),
+            webhooks: WebhookServiceClient::new(channel),
             inventory,
             notification,
             log: log.expect("a log").into_inner(),
@@ -227,6 +232,14 @@ fn config(directory: &TempDir, nats: &NatsServer) -> Config {
         nats: NatsOptions {
             url: nats.url(),
             ..NatsOptions::default()
+        },
+        app: App {
+            webhooks: WebhookOptions {
+                retry_first_ms: 10,
+                retry_longest_ms: 50,
+                disable_after_secs: 1,
+                ..WebhookOptions::default()
+            },
         },
         ..base()
     }

@@ -5,7 +5,7 @@ use decider::StreamId;
 use proto::{logistics::v1 as pb, time::to_proto};
 
 use super::{
-    Carrier, Freight, Pass, Shipment,
+    Carrier, Freight, Pass, Shipment, Webhook,
     rejection::{pass_word, shipment_word},
 };
 
@@ -16,6 +16,7 @@ impl Freight {
             "carrier" => self.carriers.get(id).map(Carrier::describe),
             "pass" => self.passes.get(id).map(Pass::describe),
             "shipment" => self.shipments.get(id).map(Shipment::describe),
+            "webhook" => self.webhooks.get(id).map(Webhook::describe),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use decider::{Rejected, Timestamp};
 use proto::{
-    logistics::v1::{PassState, ShipmentState},
+    logistics::v1::{PassState, ShipmentState, WebhookState},
     time::to_proto,
 };
 
@@ -22,6 +22,7 @@ pub enum Subject {
     Stop,
     Line,
     Incident,
+    Webhook,
 }
 
 impl Subject {
@@ -36,6 +37,7 @@ impl Subject {
             Self::Stop => "stop",
             Self::Line => "line",
             Self::Incident => "incident",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -147,6 +149,19 @@ pub enum Rejection {
         kind: &'static str,
         needed: &'static str,
     },
+    #[error(
+        "carrier {carrier_id} has {max} webhooks, and that is the limit: remove one",
+        max = super::WEBHOOKS_MAX
+    )]
+    TooManyWebhooks { carrier_id: String },
+    #[error(
+        "webhook {webhook_id} is {}: resume it first",
+        state.as_str_name().trim_start_matches("WEBHOOK_STATE_")
+    )]
+    WebhookIs {
+        webhook_id: String,
+        state: WebhookState,
+    },
 }
 
 impl Rejection {
@@ -171,6 +186,7 @@ impl Rejected for Rejection {
                 Subject::Stop => "SHIPMENT_STOP_UNKNOWN",
                 Subject::Line => "LINE_UNKNOWN",
                 Subject::Incident => "INCIDENT_UNKNOWN",
+                Subject::Webhook => "WEBHOOK_UNKNOWN",
             },
             Self::Exists { .. } => "ALREADY_REGISTERED",
             Self::CarrierSuspended { .. } => "CARRIER_SUSPENDED",
@@ -191,6 +207,8 @@ impl Rejected for Rejection {
             Self::ReportContradicts { .. } => "REPORT_CONTRADICTS",
             Self::Count { .. } => "COUNT_INVALID",
             Self::ProofIncomplete { .. } => "PROOF_INCOMPLETE",
+            Self::TooManyWebhooks { .. } => "TOO_MANY_WEBHOOKS",
+            Self::WebhookIs { .. } => "WEBHOOK_STATE",
         }
     }
 }

@@ -10,4 +10,5 @@ mod plans;
 mod queries;
 mod roster;
 mod tenders;
+mod webhooks;
 mod world;
