@@ -12,6 +12,7 @@ pub mod world;
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
+use service_kit::peers::client::TlsArgs;
 
 use crate::{client::Suite, suite::SuiteFile};
 use figures::Figures;
@@ -61,6 +62,10 @@ pub enum ScenarioCommand {
         /// Write the figures of the day to a file.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// The people of the day get tokens of their own, made with the key of
+        /// the suite's issuer, so none is given here.
+        #[command(flatten)]
+        tls: TlsArgs,
     },
 }
 
@@ -73,9 +78,11 @@ pub async fn run(command: ScenarioCommand) -> anyhow::Result<Figures> {
         suite,
         patience_s,
         json,
+        tls,
     } = command;
     let file = SuiteFile::read(&suite)?;
-    let figures = play(&file, &size, Duration::from_secs(patience_s)).await?;
+    let patience = Duration::from_secs(patience_s);
+    let figures = play_over(&file, &size, patience, &tls).await?;
     println!("\n{figures}");
     if let Some(path) = json {
         figures.write(&path)?;
@@ -88,14 +95,27 @@ pub async fn run(command: ScenarioCommand) -> anyhow::Result<Figures> {
 /// # Errors
 /// As [`run`].
 pub async fn play(file: &SuiteFile, size: &Size, patience: Duration) -> anyhow::Result<Figures> {
-    let suite = Suite::connect(file, patience)?;
+    play_over(file, size, patience, &TlsArgs::default()).await
+}
+
+/// As [`play`], over TLS where that is said.
+///
+/// # Errors
+/// As [`run`].
+pub async fn play_over(
+    file: &SuiteFile,
+    size: &Size,
+    patience: Duration,
+    tls: &TlsArgs,
+) -> anyhow::Result<Figures> {
+    let suite = Suite::connect(file, patience, tls)?;
     let world = world::World::new(size.seed, size.households);
     day::Day::begin(suite, world).await?.play().await
 }
 
 /// An order of the suite, for an example that works.
 pub async fn any_order(file: &SuiteFile) -> Option<String> {
-    let suite = Suite::connect(file, Duration::from_secs(2)).ok()?;
+    let suite = Suite::connect(file, Duration::from_secs(2), &TlsArgs::default()).ok()?;
     let request = proto::order::v1::ListOrdersRequest {
         area: world::AREA.to_owned(),
         page_size: 1,

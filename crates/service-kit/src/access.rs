@@ -8,6 +8,7 @@
 //! without a rule is refused in either mode.
 
 mod body;
+mod discovery;
 mod guard;
 mod keys;
 mod layer;

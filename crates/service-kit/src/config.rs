@@ -460,6 +460,7 @@ mod tests {
                 "access.issuer = \"a\"\naccess.jwks_file = \"b\"\naccess.jwks_url = \"https://c\"",
                 "access.jwks_file",
             ),
+            ("access.issuer = \"http://example.org\"", "https"),
             (
                 "access.issuer = \"a\"\naccess.jwks_url = \"http://example.org/keys\"",
                 "https",
@@ -478,6 +479,8 @@ mod tests {
         }
         let local = "access.issuer = \"a\"\naccess.jwks_url = \"http://127.0.0.1:7400/keys\"";
         assert!(tokens(local).is_ok());
+        // Which says itself where its keys are.
+        assert!(tokens("access.issuer = \"https://login.example.org\"").is_ok());
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub mod partition;
 pub mod peers;
 pub mod proof_service;
 pub mod reactor;
+#[doc(hidden)]
+pub mod readers;
 pub mod reconcile;
 pub mod sealing;
 pub mod status;

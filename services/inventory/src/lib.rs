@@ -6,6 +6,8 @@ mod error;
 mod grpc;
 mod parse;
 mod query;
+#[doc(hidden)]
+pub mod readers;
 
 use inventory_domain::Stock;
 use proto::inventory::v1::inventory_service_server::InventoryServiceServer;

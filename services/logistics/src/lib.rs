@@ -6,6 +6,8 @@ mod error;
 mod grpc;
 mod parse;
 mod query;
+#[doc(hidden)]
+pub mod readers;
 pub mod webhook;
 
 use std::{collections::BTreeMap, sync::Arc};

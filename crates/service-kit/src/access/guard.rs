@@ -80,12 +80,7 @@ impl Guard {
                     audience: options.audience.clone(),
                     leeway_secs: options.leeway_secs,
                 },
-                keys: Keys::open(
-                    &options.jwks_file,
-                    &options.jwks_url,
-                    Duration::from_secs(options.jwks_refetch_min_secs),
-                )
-                .await?,
+                keys: Keys::open(options).await?,
                 revocations: RevocationFile::open(&options.revocations_file)?,
                 refresh: Duration::from_secs(options.jwks_refresh_secs),
                 verified: Verified::new(),
