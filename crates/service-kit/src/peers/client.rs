@@ -164,9 +164,8 @@ mod tests {
         let plain = TlsArgs::default();
         assert!(plain.endpoint("127.0.0.1:7401").is_ok());
         assert!(plain.endpoint("http://order:7400").is_ok());
-        let over = |address: &str, tls: &TlsArgs| {
-            tls.endpoint(address).expect_err("refused").to_string()
-        };
+        let over =
+            |address: &str, tls: &TlsArgs| tls.endpoint(address).expect_err("refused").to_string();
         assert!(over("https://order:7400", &plain).contains("--ca"));
         assert!(over("not an address", &plain).contains("is no address"));
         let tls = given(&["--ca", "missing.crt"]).expect("arguments").tls;
