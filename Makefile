@@ -4,12 +4,24 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint baseline bench bench-scale conformance load k8s images
+.PHONY: help setup build run test lint baseline bench bench-scale conformance fuzz load k8s images
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Records of the log that `make bench` replays at the end.
 SCALE := 1000000
+# What `make fuzz` runs, and for how long each.
+FUZZ_TARGETS := order inventory logistics notification texts guard
+SECONDS_EACH := 60
+# libFuzzer's instruments, as `cargo fuzz` sets them, on a stable compiler.
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module \
+	-Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares \
+	-Ccodegen-units=1
 OVERLAYS := base overlays/dev overlays/production
+# Named, so that the build scripts are not fuzzed along with it.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 help: ## List the targets
@@ -44,6 +56,7 @@ test: setup ## All tests, doc tests too; ARGS="name" for some
 lint: ## Formatting, clippy, tidy checks
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/bench/Cargo.toml --check
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy $(CARGOFLAGS) --workspace --all-targets -- -D warnings
 	RUST_BACKTRACE=0 cargo test $(CARGOFLAGS) --workspace --test tidy
 
@@ -72,6 +85,19 @@ bench: ## Appends side by side and more; ARGS="--rounds 3 --groups 1,64", SCALE=
 
 bench-scale: ## Restart, replay and memory of a large log; ARGS="--records 10000000"
 	cargo run $(CARGOFLAGS) --release -p baogong-order --example scale -- $(ARGS)
+
+fuzz: ## Fuzz every request parser; SECONDS_EACH=600, FUZZ_TARGETS="texts guard"
+	RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(abspath $(TARGET))/fuzz \
+		cargo build $(CARGOFLAGS) --release --manifest-path tests/fuzz/Cargo.toml \
+		--target $(HOST) --bins
+	@for target in $(FUZZ_TARGETS); do \
+		corpus=$(TARGET)/fuzz/corpus/$$target; \
+		mkdir -p $$corpus; \
+		echo "$$target, $(SECONDS_EACH) s"; \
+		$(TARGET)/fuzz/$(HOST)/release/$$target -max_total_time=$(SECONDS_EACH) \
+			-max_len=4096 -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=$(TARGET)/fuzz/$$target- $$corpus $(ARGS); \
+	done
 
 k8s: ## Render the manifests with kubectl
 	@if ! command -v kubectl >/dev/null; then \

@@ -52,6 +52,7 @@ const VALUES_IN_STATES: &[&str] = &[
     "baogong.logistics.v1.ParcelState",
     "baogong.logistics.v1.RunState",
     "baogong.logistics.v1.ShipmentState",
+    "baogong.logistics.v1.WebhookState",
     "baogong.notification.v1.ChannelKind",
 ];
 
@@ -82,7 +83,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // By number, so that a new value changes nothing that was written.
         config.enum_attribute(values, r#"#[serde(into = "i32", try_from = "i32")]"#);
     }
-    tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
+    tonic_prost_build::configure()
+        .codec_path("crate::codec::Codec")
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
 

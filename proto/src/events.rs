@@ -240,6 +240,13 @@ event_set!(
         ParcelRecalled => "parcel": order_id;
         MatchQueued => "match-load": load_id;
         MatchLoadReleased => "match-load": load_id;
+        WebhookRegistered => "webhook": webhook_id;
+        WebhookSecretRotated => "webhook": webhook_id;
+        WebhookPaused => "webhook": webhook_id;
+        WebhookResumed => "webhook": webhook_id;
+        WebhookRemoved => "webhook": webhook_id;
+        WebhookDisabled => "webhook": webhook_id;
+        WebhookTested => "webhook": webhook_id;
     }
 );
 

@@ -5,6 +5,7 @@
 //! rules and performs no I/O.
 
 mod again;
+pub mod codec;
 pub mod events;
 pub mod receipts;
 pub mod record;

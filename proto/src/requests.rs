@@ -172,7 +172,13 @@ requests! {
             UploadPhotoRequest
             OpenRouteRequest
             ChangeRouteRequest
-            CloseRouteRequest;
+            CloseRouteRequest
+            RegisterWebhookRequest
+            RotateWebhookSecretRequest
+            PauseWebhookRequest
+            ResumeWebhookRequest
+            RemoveWebhookRequest
+            TestWebhookRequest;
         revised:;
         queries:
             GetCheckpointRequest
@@ -194,7 +200,8 @@ requests! {
             ListCarriersRequest
             GetRouteRequest
             ListRoutesRequest
-            ListWaitingGoodsRequest;
+            ListWaitingGoodsRequest
+            ListWebhooksRequest;
     }
     notification {
         commands:

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use service_kit::peers::client::ClientArgs;
+
 use crate::{epcis::command::EpcisArgs, error::AuditError, source::Source};
 
 /// Whether everything that was checked holds; for commands that only show
@@ -82,21 +84,17 @@ pub struct SourceArgs {
         conflicts_with_all = ["suite", "endpoints", "logs", "streams"]
     )]
     pub bundle: Option<PathBuf>,
-    /// File with an auditor's token for all areas, where the services ask for
-    /// one; a suite that `baogong up` started has its own.
-    #[arg(long, value_name = "FILE", env = "BAOGONG_TOKEN_FILE")]
-    pub token_file: Option<PathBuf>,
+    /// An auditor's token for all areas, where the services ask for one; a
+    /// suite that `baogong up` started has its own.
+    #[command(flatten)]
+    pub client: ClientArgs,
 }
 
 impl SourceArgs {
     /// # Errors
     /// See [`Source::suite_file`] and [`Source::endpoints`].
     pub fn source(&self) -> Result<Source, AuditError> {
-        let source = self.untokened()?;
-        Ok(match &self.token_file {
-            Some(path) => source.with_token_file(path),
-            None => source,
-        })
+        Ok(self.untokened()?.called_by(&self.client))
     }
 
     fn untokened(&self) -> Result<Source, AuditError> {
@@ -285,4 +283,37 @@ pub struct ScanArgs {
     /// The whole report as JSON; it names values by their line, and shows none.
     #[arg(long)]
     pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(subcommand)]
+        audit: AuditCommand,
+    }
+
+    #[test]
+    fn every_command_takes_the_options_of_a_client() {
+        Command::command().debug_assert();
+        let called = Command::try_parse_from([
+            "command",
+            "verify",
+            "--endpoint",
+            "order=https://order:7400",
+            "--ca",
+            "ca.crt",
+            "--token-file",
+            "auditor.token",
+        ]);
+        let AuditCommand::Verify(verify) = called.expect("options").audit else {
+            panic!("another command");
+        };
+        assert!(verify.source.client.tls.ca.is_some());
+        assert!(verify.source.client.bearer().is_some());
+    }
 }

@@ -36,7 +36,7 @@ pub fn folds_alone(service: Service, category: &str) -> bool {
         Service::Inventory => matches!(category, "buyer" | "match" | "matching" | "price"),
         Service::Logistics => matches!(
             category,
-            "pass" | "shipment" | "route" | "household-photos" | "access"
+            "pass" | "shipment" | "route" | "household-photos" | "access" | "webhook"
         ),
         Service::Notification => category == "contact",
     }
@@ -54,9 +54,7 @@ pub async fn state_of(
     progress: &dyn Progress,
 ) -> Result<EntityState, AuditError> {
     if let Source::Suite {
-        services,
-        token_file,
-        ..
+        services, calling, ..
     } = source
     {
         let unknown = || AuditError::UnknownStream {
@@ -65,7 +63,7 @@ pub async fn state_of(
             known: Vec::new(),
         };
         let wanted = StreamId::parse(stream).map_err(|_| unknown())?;
-        let remotes = remote::connect(services, token_file.as_deref()).await?;
+        let remotes = remote::connect(services, calling).await?;
         match indexed(remotes, &wanted, moment, progress).await? {
             Indexed::Found(state) => return Ok(*state),
             Indexed::Nowhere => return Err(unknown()),

@@ -17,6 +17,7 @@ use std::{
 use bytes::Bytes;
 use decider::Service;
 use event_log::{EventLog, LogError, SledLog, SledOptions};
+use service_kit::peers::client::Calling;
 
 use crate::{
     bundle,
@@ -46,10 +47,8 @@ pub async fn load(source: &Source) -> Result<History, AuditError> {
 pub async fn load_with(source: &Source, progress: &dyn Progress) -> Result<History, AuditError> {
     match source {
         Source::Suite {
-            services,
-            token_file,
-            ..
-        } => from_suite(services, token_file.as_deref(), progress).await,
+            services, calling, ..
+        } => from_suite(services, calling, progress).await,
         Source::Logs { directory, .. } => from_directory(directory, progress).await,
         Source::Streams { url } => streams::history(url, progress).await,
         Source::Bundle { directory } => bundle::history(directory, progress),
@@ -58,10 +57,10 @@ pub async fn load_with(source: &Source, progress: &dyn Progress) -> Result<Histo
 
 async fn from_suite(
     services: &BTreeMap<Service, Vec<String>>,
-    token_file: Option<&Path>,
+    calling: &Calling,
     progress: &dyn Progress,
 ) -> Result<History, AuditError> {
-    let mut remotes = remote::connect(services, token_file).await?;
+    let mut remotes = remote::connect(services, calling).await?;
     let mut history = History {
         live: true,
         ..History::default()

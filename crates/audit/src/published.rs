@@ -34,11 +34,9 @@ impl Current {
         let mut current = Self::default();
         match source {
             Source::Suite {
-                services,
-                token_file,
-                ..
+                services, calling, ..
             } => {
-                current.remotes = remote::connect(services, token_file.as_deref()).await?;
+                current.remotes = remote::connect(services, calling).await?;
                 if given.is_none() {
                     for (name, remote) in &current.remotes {
                         let min_size = wanted.get(name).copied().unwrap_or(0);

@@ -4,7 +4,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -18,9 +17,9 @@ use proto::{
     },
     record::{self, Raw},
 };
-use service_kit::peers::{BearerFile, PeerChannel};
+use service_kit::peers::{PeerChannel, client::Calling};
 use tokio::time::{Instant, sleep};
-use tonic::{Code, Status, transport::Endpoint};
+use tonic::{Code, Status};
 use transparency::{ConsistencyProof, Hash, InclusionProof};
 
 use crate::{
@@ -74,12 +73,12 @@ pub(crate) struct StreamRecords {
 /// Every partition of every service.
 pub(crate) async fn connect(
     services: &BTreeMap<Service, Vec<String>>,
-    token_file: Option<&Path>,
+    calling: &Calling,
 ) -> Result<BTreeMap<LogName, Remote>, AuditError> {
     let mut remotes = BTreeMap::new();
     for (service, addresses) in services {
         for address in addresses {
-            for remote in partitions(*service, address, token_file).await? {
+            for remote in partitions(*service, address, calling).await? {
                 remotes.insert(remote.name, remote);
             }
         }
@@ -90,26 +89,22 @@ pub(crate) async fn connect(
 async fn partitions(
     service: Service,
     address: &str,
-    token_file: Option<&Path>,
+    calling: &Calling,
 ) -> Result<Vec<Remote>, AuditError> {
     let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| AuditError::Unreachable {
         service,
         address: address.to_owned(),
         source,
     };
-    let url = if address.contains("://") {
-        address.to_owned()
-    } else {
-        format!("http://{address}")
-    };
-    let channel = Endpoint::from_shared(url)
+    let channel = calling
+        .tls
+        .endpoint(address)
         .map_err(|e| unreachable(e.into()))?
         .connect_timeout(CONNECT_TIMEOUT)
         .connect()
         .await
         .map_err(|e| unreachable(e.into()))?;
-    let token = BearerFile(token_file.map_or_else(PathBuf::new, Path::to_owned));
-    let channel = PeerChannel::new(channel, token);
+    let channel = PeerChannel::new(channel, calling.bearer.clone());
     let status = AdminServiceClient::new(channel.clone())
         .get_status(GetStatusRequest {})
         .await

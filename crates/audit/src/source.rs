@@ -5,6 +5,10 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use decider::Service;
 use serde::Deserialize;
+use service_kit::peers::{
+    Bearer,
+    client::{Calling, ClientArgs},
+};
 
 use crate::error::AuditError;
 
@@ -17,8 +21,8 @@ pub enum Source {
         nats: Option<String>,
         /// Where its data is, if that is on this machine.
         data_dir: Option<PathBuf>,
-        /// File with the token to present, where one is asked for.
-        token_file: Option<PathBuf>,
+        /// Over TLS or not, and with which token.
+        calling: Calling,
     },
     /// A folder with `<service>/<partition>/` below it and no service that has
     /// them open. A log is opened as its service would open it: a torn tail is
@@ -75,8 +79,13 @@ impl Source {
         };
         let services = file.services.into_iter();
         let services = services.map(|(service, at)| (service, vec![at.grpc]));
-        let token_file = file.access.map(|access| access.token_file);
-        Self::suite(services.collect(), file.nats_url, file.data_dir, token_file)
+        let calling = Calling {
+            bearer: file
+                .access
+                .map_or_else(Bearer::default, |access| Bearer::File(access.token_file)),
+            ..Calling::default()
+        };
+        Self::suite(services.collect(), file.nats_url, file.data_dir, calling)
     }
 
     /// Services given one by one, each as `<service>=<address>`.
@@ -97,14 +106,14 @@ impl Source {
                 .or_default()
                 .push(address.to_owned());
         }
-        Self::suite(services, None, None, None)
+        Self::suite(services, None, None, Calling::default())
     }
 
     fn suite(
         services: BTreeMap<Service, Vec<String>>,
         nats: Option<String>,
         data_dir: Option<PathBuf>,
-        token_file: Option<PathBuf>,
+        calling: Calling,
     ) -> Result<Self, AuditError> {
         match Service::ALL.iter().find(|s| !services.contains_key(s)) {
             Some(missing) => Err(AuditError::NoService(*missing)),
@@ -112,7 +121,7 @@ impl Source {
                 services,
                 nats,
                 data_dir,
-                token_file,
+                calling,
             }),
         }
     }
@@ -155,8 +164,20 @@ impl Source {
     /// before.
     #[must_use]
     pub fn with_token_file(mut self, path: impl Into<PathBuf>) -> Self {
-        if let Self::Suite { token_file, .. } = &mut self {
-            *token_file = Some(path.into());
+        if let Self::Suite { calling, .. } = &mut self {
+            calling.bearer = Bearer::File(path.into());
+        }
+        self
+    }
+
+    /// Calls services as a command was told to.
+    #[must_use]
+    pub fn called_by(mut self, arguments: &ClientArgs) -> Self {
+        if let Self::Suite { calling, .. } = &mut self {
+            calling.tls = arguments.tls.clone();
+            if let Some(bearer) = arguments.bearer() {
+                calling.bearer = bearer;
+            }
         }
         self
     }

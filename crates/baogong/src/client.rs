@@ -24,6 +24,7 @@ use proto::{
     order::v1::order_service_client::OrderServiceClient,
     time::to_proto,
 };
+use service_kit::peers::client::TlsArgs;
 use tokio::time::Instant;
 use tonic::{
     Code, Request, Response, Status, metadata::MetadataValue,
@@ -64,12 +65,13 @@ impl Suite {
     /// Connects when the first call is made.
     ///
     /// # Errors
-    /// An address is missing or malformed, or the key for the tokens cannot be
-    /// read.
-    pub fn connect(file: &SuiteFile, patience: Duration) -> anyhow::Result<Self> {
+    /// An address is missing or malformed, or the key for the tokens or a file
+    /// of TLS cannot be read.
+    pub fn connect(file: &SuiteFile, patience: Duration, tls: &TlsArgs) -> anyhow::Result<Self> {
         let credentials = Credentials::of(file.access.as_ref())?;
         let plain = |service: Service| -> anyhow::Result<Channel> {
-            let endpoint = Channel::from_shared(format!("http://{}", file.grpc(service)?))?
+            let endpoint = tls
+                .endpoint(&file.grpc(service)?.to_string())?
                 .connect_timeout(Duration::from_secs(2))
                 .timeout(Duration::from_secs(30))
                 .tcp_nodelay(true);

@@ -13,7 +13,10 @@ use proto::logistics::v1::{
     GetCarrierRequest, RegisterCarrierRequest, RegisterDriverRequest, RegisterVehicleRequest,
     ResumeCarrierRequest, SuspendCarrierRequest, WithdrawDriverRequest, WithdrawVehicleRequest,
 };
-use service_kit::access::{now_secs, secret};
+use service_kit::{
+    access::{now_secs, secret},
+    peers::client::TlsArgs,
+};
 use tonic::Code;
 
 use crate::{
@@ -57,6 +60,8 @@ pub struct Where {
     /// The area, nine digits.
     #[arg(long, value_name = "CODE", value_parser = area)]
     area: Area,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -212,7 +217,7 @@ impl Where {
     }
 
     fn connect(&self) -> anyhow::Result<Suite> {
-        Suite::connect(&self.file()?, PATIENCE)
+        Suite::connect(&self.file()?, PATIENCE, &self.tls)
     }
 }
 

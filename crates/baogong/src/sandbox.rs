@@ -13,9 +13,8 @@ use access::Grant;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use decider::{Area, Role, Service};
-use service_kit::access::secret;
+use service_kit::{access::secret, peers::client::TlsArgs};
 use tokio::net::TcpListener;
-use tonic::transport::Channel;
 
 use crate::{client::Suite, partner, suite::SuiteFile, token};
 use course::Course;
@@ -53,6 +52,8 @@ pub struct SandboxArgs {
     /// How long the firm has for each thing that is asked of it.
     #[arg(long, default_value = "2m", value_parser = humantime::parse_duration)]
     patience: Duration,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Write the report to a file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -84,7 +85,7 @@ pub enum FaultName {
 /// firm is certified.
 pub async fn run(arguments: SandboxArgs) -> anyhow::Result<bool> {
     let file = SuiteFile::read(&arguments.suite)?;
-    let suite = Suite::connect(&file, PATIENCE)?;
+    let suite = Suite::connect(&file, PATIENCE, &arguments.tls)?;
     let statuses = suite.status().await?;
     ensure!(
         statuses.iter().all(|status| status.clock == "system"),
@@ -99,7 +100,7 @@ pub async fn run(arguments: SandboxArgs) -> anyhow::Result<bool> {
         .await
         .with_context(|| format!("{} cannot be listened on", arguments.listen))?;
     let address = listener.local_addr()?;
-    let logistics = format!("http://{}", file.grpc(Service::Logistics)?);
+    let logistics = file.grpc(Service::Logistics)?.to_string();
     let board = Arc::new(Switchboard::default());
     let course = Course::new(
         suite,
@@ -140,7 +141,7 @@ pub async fn run(arguments: SandboxArgs) -> anyhow::Result<bool> {
         .copied()
         .filter(wanted)
         .collect();
-    let channel = Channel::from_shared(logistics)?.connect_lazy();
+    let channel = arguments.tls.endpoint(&logistics)?.connect_lazy();
     let mut tell = |step: &Step| println!("{step}");
     let report = tokio::select! {
         ended = proxy::serve(listener, channel, board) => {

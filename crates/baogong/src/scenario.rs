@@ -13,6 +13,7 @@ pub mod world;
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
+use service_kit::peers::client::TlsArgs;
 
 use crate::{client::Suite, suite::SuiteFile};
 use figures::Figures;
@@ -76,6 +77,10 @@ pub enum ScenarioCommand {
         /// Write the figures of the day to a file.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// The people of the day get tokens of their own, made with the key of
+        /// the suite's issuer, so none is given here.
+        #[command(flatten)]
+        tls: TlsArgs,
     },
 }
 
@@ -90,12 +95,13 @@ pub async fn run(command: ScenarioCommand) -> anyhow::Result<bool> {
         suite,
         patience_s,
         json,
+        tls,
     } = command;
     let file = SuiteFile::read(&suite)?;
     let patience = Duration::from_secs(patience_s);
     match name {
         Name::Zhichaka => {
-            let figures = play(&file, &size, patience).await?;
+            let figures = play_over(&file, &size, patience, &tls).await?;
             println!("\n{figures}");
             if let Some(path) = json {
                 figures.write(&path)?;
@@ -103,7 +109,7 @@ pub async fn run(command: ScenarioCommand) -> anyhow::Result<bool> {
             Ok(figures.is_full_coverage())
         }
         Name::Chengxi => {
-            let summary = play_chengxi(&file, &size, patience).await?;
+            let summary = play_chengxi(&file, &size, patience, &tls).await?;
             println!("\n{summary}");
             if let Some(path) = json {
                 summary.write(&path)?;
@@ -121,8 +127,9 @@ pub async fn play_chengxi(
     file: &SuiteFile,
     size: &Size,
     patience: Duration,
+    tls: &TlsArgs,
 ) -> anyhow::Result<chengxi::Summary> {
-    let suite = Suite::connect(file, patience)?;
+    let suite = Suite::connect(file, patience, tls)?;
     let village = chengxi::village::Village::new(size.seed, size.growers);
     chengxi::Yunhe::begin(suite, village).await?.play().await
 }
@@ -132,14 +139,27 @@ pub async fn play_chengxi(
 /// # Errors
 /// As [`run`].
 pub async fn play(file: &SuiteFile, size: &Size, patience: Duration) -> anyhow::Result<Figures> {
-    let suite = Suite::connect(file, patience)?;
+    play_over(file, size, patience, &TlsArgs::default()).await
+}
+
+/// As [`play`], over TLS where that is said.
+///
+/// # Errors
+/// As [`run`].
+pub async fn play_over(
+    file: &SuiteFile,
+    size: &Size,
+    patience: Duration,
+    tls: &TlsArgs,
+) -> anyhow::Result<Figures> {
+    let suite = Suite::connect(file, patience, tls)?;
     let world = world::World::new(size.seed, size.households);
     day::Day::begin(suite, world).await?.play().await
 }
 
 /// An order of the suite, for an example that works.
 pub async fn any_order(file: &SuiteFile) -> Option<String> {
-    let suite = Suite::connect(file, Duration::from_secs(2)).ok()?;
+    let suite = Suite::connect(file, Duration::from_secs(2), &TlsArgs::default()).ok()?;
     let request = proto::order::v1::ListOrdersRequest {
         area: world::AREA.to_owned(),
         page_size: 1,

@@ -20,6 +20,7 @@ use service_kit::config::{
     ClockKind, Config, NatsOptions, SealingOptions, ServiceOptions, SourcesOptions,
     TransparencyOptions,
 };
+use service_kit::peers::client::TlsArgs;
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -264,8 +265,13 @@ async fn while_up(
         print_addresses(file, path);
         print_example(file, &arguments.data.join(SUITE_FILE)).await;
     } else if arguments.scenario == Some(Name::Chengxi) {
-        let summary =
-            scenario::play_chengxi(file, &arguments.size, Duration::from_secs(120)).await?;
+        let summary = scenario::play_chengxi(
+            file,
+            &arguments.size,
+            Duration::from_secs(120),
+            &TlsArgs::default(),
+        )
+        .await?;
         if let Some(json) = &arguments.json {
             summary.write(json)?;
         }

@@ -8,11 +8,13 @@
 //! without a rule is refused in either mode.
 
 mod body;
+mod discovery;
 mod guard;
 mod keys;
 mod layer;
 mod options;
 pub mod secret;
+mod verified;
 mod watched;
 
 pub use guard::{AccessError, Guard};

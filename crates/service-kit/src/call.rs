@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tonic::{Code, Request, Status};
 
 use crate::{
+    edge::Deadline,
     fields::Fields,
     page::Page,
     partition::{
@@ -64,6 +65,7 @@ pub struct Call<D: Domain> {
     meta: RequestMeta,
     /// Who asks, where tokens are asked for.
     caller: Option<Caller>,
+    deadline: Option<Deadline>,
     code: RejectionCode<D::Rejection>,
     digest: Digests,
 }
@@ -158,6 +160,7 @@ impl<D: Domain> Partitions<D> {
             partition: partition.clone(),
             meta,
             caller: extensions.get::<Caller>().cloned(),
+            deadline: extensions.get::<Deadline>().copied(),
             code: self.code,
             digest: self.digest,
         };
@@ -283,6 +286,7 @@ impl<D: Domain> Call<D> {
             partition: self.partition.clone(),
             meta,
             caller: self.caller.clone(),
+            deadline: self.deadline,
             code: self.code,
             digest: self.digest,
         }
@@ -317,7 +321,10 @@ impl<D: Domain> Call<D> {
     /// The status of what refused it.
     pub async fn run(self, command: D::Command) -> Result<Committed<D::Event>, Status> {
         let name = D::command_name(&command);
-        let result = self.partition.submit(command, self.meta).await;
+        let submitted = self
+            .partition
+            .submit_before(command, self.meta, self.deadline);
+        let result = submitted.await;
         let outcome = if result.is_ok() {
             "accepted"
         } else {

@@ -14,7 +14,9 @@ use figment::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{access::AccessOptions, telemetry::TelemetryOptions, tls::TlsOptions};
+use crate::{
+    access::AccessOptions, edge::LimitsOptions, telemetry::TelemetryOptions, tls::TlsOptions,
+};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -278,6 +280,7 @@ pub struct Config<A> {
     pub nats: NatsOptions,
     pub sources: SourcesOptions,
     pub access: AccessOptions,
+    pub limits: LimitsOptions,
     pub tls: TlsOptions,
     pub telemetry: TelemetryOptions,
     pub sealing: SealingOptions,
@@ -389,6 +392,7 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
             }
         }
         self.tls.check()?;
+        self.limits.check()?;
         self.access.check(service.grpc_address)?;
         service.clock_start().map(|_| ())
     }
@@ -456,6 +460,7 @@ mod tests {
                 "access.issuer = \"a\"\naccess.jwks_file = \"b\"\naccess.jwks_url = \"https://c\"",
                 "access.jwks_file",
             ),
+            ("access.issuer = \"http://example.org\"", "https"),
             (
                 "access.issuer = \"a\"\naccess.jwks_url = \"http://example.org/keys\"",
                 "https",
@@ -474,6 +479,8 @@ mod tests {
         }
         let local = "access.issuer = \"a\"\naccess.jwks_url = \"http://127.0.0.1:7400/keys\"";
         assert!(tokens(local).is_ok());
+        // Which says itself where its keys are.
+        assert!(tokens("access.issuer = \"https://login.example.org\"").is_ok());
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub fn parts<T: Send + 'static>(
 ///
 /// # Errors
 /// DATA_LOSS: the log cannot be read.
-pub(crate) async fn entries<D: Domain>(
+pub async fn entries<D: Domain>(
     partition: &Partition<D>,
     next: Position,
     limit: usize,

@@ -28,10 +28,11 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use transparency::Policy;
 
 use crate::{
-    access::{Guard, GuardLayer},
+    access::{AccessMode, Guard, GuardLayer},
     admin::{Admin, Logs, PendingWork},
     call::Partitions,
     config::Config,
+    edge::{Connections, Edge, FormLayer, LimitsOptions, QuotaLayer, incoming},
     gauges,
     history::{Notes, Owner, SeenFile},
     http as probes,
@@ -45,7 +46,7 @@ use crate::{
     status::RejectionCode,
     supervisor::{Stage, Supervisor},
     telemetry,
-    tls::{self, Tls},
+    tls::Tls,
 };
 
 mod opening;
@@ -125,7 +126,12 @@ where
 
     let policy = notary::policy(&config.transparency.policy_file)?;
     let tls = Tls::open(&config.tls)?;
-    let guard = Guard::open(D::SERVICE, &config.access).await?;
+    let guard = Guard::open_within(D::SERVICE, &config.access, &config.limits).await?;
+    let edge = Edge::new(
+        D::SERVICE,
+        &config.limits,
+        config.access.mode == AccessMode::Tokens,
+    )?;
 
     // The probes answer from the first moment, so that a slow replay is not
     // taken for a dead process.
@@ -210,11 +216,14 @@ where
     let grpc_address = listener.local_addr()?;
     guard.warn_if_open(grpc_address);
     supervisor.spawn_dropped("token keys", Stage::Relaying, guard.clone().keep_fresh());
+    supervisor.spawn_dropped("limits", Stage::Relaying, edge.clone().keep_clean());
     if let Some(tls) = &tls {
         supervisor.spawn_dropped("certificates", Stage::Relaying, tls.clone().keep_fresh());
     }
     let server = Server {
         guard,
+        edge,
+        limits: config.limits.clone(),
         tls,
         partitions,
         desk: ProofDesk::new(D::SERVICE, proofs, query_wait),
@@ -416,6 +425,8 @@ pub fn log_directory(
 /// The gRPC server with everything that is the same in every service.
 struct Server<D: Domain> {
     guard: Arc<Guard>,
+    edge: Arc<Edge>,
+    limits: LimitsOptions,
     tls: Option<Arc<Tls>>,
     partitions: Partitions<D>,
     desk: ProofDesk,
@@ -476,24 +487,36 @@ impl<D: Domain<Foreign = AnyEvent>> Server<D> {
                     .await;
             }
         };
-        let server = tonic::transport::Server::builder()
-            .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-            .tcp_nodelay(true)
+        let limits = &self.limits;
+        let connections = Arc::new(Connections::new(D::SERVICE, limits));
+        http2(limits)
             .trace_fn(request_span)
+            .layer(FormLayer(Arc::clone(&self.edge)))
             .layer(GuardLayer(self.guard))
-            .add_routes(self.routes.routes());
-        match self.tls {
-            None => {
-                let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-                server.serve_with_incoming_shutdown(incoming, drain).await?;
-            }
-            Some(tls) => {
-                let incoming = tls::incoming(listener, tls);
-                server.serve_with_incoming_shutdown(incoming, drain).await?;
-            }
-        }
+            .layer(QuotaLayer(self.edge))
+            .add_routes(self.routes.routes())
+            .serve_with_incoming_shutdown(incoming(listener, self.tls, connections), drain)
+            .await?;
         Ok(())
+    }
+}
+
+/// A server with the limits of its connections.
+fn http2(limits: &LimitsOptions) -> tonic::transport::Server {
+    let server = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(limits.keepalive_secs)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(limits.keepalive_timeout_secs)))
+        .max_concurrent_streams(limits.calls_per_connection_max)
+        .http2_max_header_list_size(limits.header_bytes_max)
+        .http2_max_pending_accept_reset_streams(Some(limits.reset_calls_max))
+        // What one caller may have sent and nobody read yet.
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(1024 * 1024);
+    match limits.connection_age_secs_max {
+        0 => server,
+        age => server
+            .max_connection_age(Duration::from_secs(age))
+            .max_connection_age_grace(Duration::from_millis(limits.call_ms_max)),
     }
 }
 

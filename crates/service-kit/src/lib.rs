@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod durable_file;
+pub mod edge;
 pub mod fields;
 pub mod follow;
 pub mod gauges;
@@ -28,6 +29,8 @@ pub mod partition;
 pub mod peers;
 pub mod proof_service;
 pub mod reactor;
+#[doc(hidden)]
+pub mod readers;
 pub mod reconcile;
 pub mod sealing;
 pub mod status;

@@ -31,7 +31,7 @@ use stream_index::StreamIndex;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use transparency::StateDigest;
 
-use crate::clock::Clock;
+use crate::{clock::Clock, edge::Deadline};
 use indexer::IndexerError;
 use machine::{Machine, Refusal, ReplayError, RequestMeta};
 pub use past::{AsOf, Restored, replay, restore};
@@ -59,6 +59,11 @@ pub enum SubmitError<R: decider::Rejected> {
     QueueFull { partition: u32, capacity: usize },
     #[error("the service is shutting down; ask again when it is back")]
     Stopped,
+    #[error(
+        "the call's time was over while it waited in the queue, so nothing was decided or \
+         recorded; repeat it with the same request id and more time"
+    )]
+    DeadlinePassed,
     #[error(
         "{waiting} answers of partition {partition} wait for the stream to acknowledge them; \
          nothing was recorded, try again later"
@@ -149,6 +154,8 @@ pub(crate) enum Work<D: Domain> {
         command: D::Command,
         meta: RequestMeta,
         reply: Reply<D>,
+        /// Not decided after this.
+        deadline: Option<Deadline>,
     },
     Reaction {
         source: Source,
@@ -370,6 +377,20 @@ impl<D: Domain> Partition<D> {
         command: D::Command,
         meta: RequestMeta,
     ) -> Result<Committed<D::Event>, SubmitError<D::Rejection>> {
+        self.submit_before(command, meta, None).await
+    }
+
+    /// As [`Self::submit`], for a caller who waits no longer than this: a
+    /// command that is still queued then is not decided.
+    ///
+    /// # Errors
+    /// See [`SubmitError`].
+    pub async fn submit_before(
+        &self,
+        command: D::Command,
+        meta: RequestMeta,
+        deadline: Option<Deadline>,
+    ) -> Result<Committed<D::Event>, SubmitError<D::Rejection>> {
         let waiting = self.held();
         if waiting >= self.inner.limits.queue {
             return Err(SubmitError::ReplicaBehind {
@@ -382,6 +403,7 @@ impl<D: Domain> Partition<D> {
             command,
             meta,
             reply,
+            deadline,
         };
         self.inner.requests.try_send(work).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => SubmitError::QueueFull {

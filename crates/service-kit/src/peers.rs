@@ -1,5 +1,8 @@
 //! How this service calls others of the suite: over TLS where their address
-//! says so, with the token that it was given for that.
+//! says so, with the token that it was given for that. What a command takes to
+//! do the same is in [`client`].
+
+pub mod client;
 
 use std::{fs, path::PathBuf};
 
@@ -12,17 +15,18 @@ use tonic::{
 
 use crate::{
     access::AccessOptions,
+    config::Hidden,
     tls::{TlsError, TlsOptions},
 };
 
 /// A channel whose calls carry a token.
-pub type PeerChannel = InterceptedService<Channel, BearerFile>;
+pub type PeerChannel = InterceptedService<Channel, Bearer>;
 
 /// What is needed to call others.
 #[derive(Debug, Clone, Default)]
 pub struct Peers {
     tls: TlsOptions,
-    token: BearerFile,
+    token: Bearer,
 }
 
 impl Peers {
@@ -30,7 +34,7 @@ impl Peers {
     pub fn new(tls: &TlsOptions, access: &AccessOptions) -> Self {
         Self {
             tls: tls.clone(),
-            token: BearerFile(access.peer_token_file.clone()),
+            token: Bearer::File(access.peer_token_file.clone()),
         }
     }
 
@@ -44,25 +48,36 @@ impl Peers {
     }
 }
 
-/// Puts the token in a file on each call. The file is read each time, so that a
-/// token that was replaced in time is never presented; with an empty path, none
-/// is sent.
-#[derive(Debug, Clone, Default)]
-pub struct BearerFile(pub PathBuf);
+/// The token that goes with each call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bearer {
+    /// In a file, which is read each time, so that a token that was replaced in
+    /// time is never presented; with an empty path, none is sent.
+    File(PathBuf),
+    Token(Hidden),
+}
 
-impl Interceptor for BearerFile {
+impl Default for Bearer {
+    fn default() -> Self {
+        Self::File(PathBuf::new())
+    }
+}
+
+impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if self.0.as_os_str().is_empty() {
-            return Ok(request);
-        }
-        let token = fs::read_to_string(&self.0).map_err(|error| {
-            let path = self.0.display();
-            Status::unavailable(format!("the token in {path} cannot be read: {error}"))
-        })?;
-        let value = bearer(token.trim()).ok_or_else(|| {
-            let path = self.0.display();
-            Status::unavailable(format!("there is no token in {path}"))
-        })?;
+        let value = match self {
+            Self::File(path) if path.as_os_str().is_empty() => return Ok(request),
+            Self::File(path) => {
+                let shown = path.display();
+                let token = fs::read_to_string(&*path).map_err(|error| {
+                    Status::unavailable(format!("the token in {shown} cannot be read: {error}"))
+                })?;
+                bearer(token.trim())
+                    .ok_or_else(|| Status::unavailable(format!("there is no token in {shown}")))?
+            }
+            Self::Token(token) => bearer(token.reveal().trim())
+                .ok_or_else(|| Status::unavailable("what was given as a token is none"))?,
+        };
         request.metadata_mut().insert("authorization", value);
         Ok(request)
     }

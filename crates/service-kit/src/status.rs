@@ -33,12 +33,24 @@ pub fn status(service: Service, code: Code, reason: &str, message: impl Into<Str
 /// A status of a queue or connection that will recover.
 #[must_use]
 pub fn retry(service: Service, code: Code, reason: &str, message: impl Into<String>) -> Status {
+    retry_in(service, code, reason, message, RETRY_AFTER)
+}
+
+/// A status of what is possible again after this time.
+#[must_use]
+pub fn retry_in(
+    service: Service,
+    code: Code,
+    reason: &str,
+    message: impl Into<String>,
+    after: Duration,
+) -> Status {
     let mut details = ErrorDetails::with_error_info(
         reason,
         format!("{service}.baogong"),
         HashMap::<String, String>::new(),
     );
-    details.set_retry_info(Some(RETRY_AFTER));
+    details.set_retry_info(Some(after));
     Status::with_error_details(code, message, details)
 }
 
@@ -88,6 +100,9 @@ pub fn submit<R: Rejected>(
             retry(service, Code::Unavailable, "NOT_REPLICATED", message)
         }
         SubmitError::Stopped => retry(service, Code::Unavailable, "SHUTTING_DOWN", message),
+        SubmitError::DeadlinePassed => {
+            status(service, Code::DeadlineExceeded, "DEADLINE_PASSED", message)
+        }
         SubmitError::Unreadable(_) => {
             tracing::error!(%error, "a repeated request cannot be answered");
             status(service, Code::Internal, "LOG_UNREADABLE", message)

@@ -2,8 +2,6 @@
 //! certificates of the callers (mutual TLS), and what this service needs to
 //! call others over TLS. Certificates are read again when their files change.
 
-mod listen;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -26,8 +24,6 @@ use crate::{
     durable_file::{Mark, mark},
     notary::keys::too_wide,
 };
-
-pub use listen::incoming;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -108,6 +104,12 @@ impl TlsOptions {
                 why: error.to_string(),
             })
     }
+}
+
+/// Makes ring the process's cryptography of TLS, where nothing was chosen yet.
+pub fn use_ring() {
+    // Another part of the process may have installed it.
+    let _ = ring::default_provider().install_default();
 }
 
 fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -6,6 +6,8 @@ mod error;
 mod grpc;
 mod parse;
 mod query;
+#[doc(hidden)]
+pub mod readers;
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Configuration of the logistics service: the common sections, and how long
-//! and how many photos of partner firms are kept.
+//! Configuration of the logistics service: the common sections, how long and
+//! how many photos of partner firms are kept, and how webhooks are delivered.
 //!
 //! ```toml
 //! [app]
@@ -12,8 +12,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use service_kit::config::{Config as KitConfig, ServiceOptions};
 
+use crate::webhook::WebhookOptions;
+
 /// The service's own section, `[app]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct App {
     /// Days after which a photo is deleted: 1 to 3,650. A change is for photos
@@ -23,6 +25,7 @@ pub struct App {
     pub photo_mib_per_firm_and_day: u32,
     /// Seconds that the next part of an upload may take: 1 to 300.
     pub photo_stall_secs: u32,
+    pub webhooks: WebhookOptions,
 }
 
 impl Default for App {
@@ -31,6 +34,7 @@ impl Default for App {
             photo_retention_days: 90,
             photo_mib_per_firm_and_day: 512,
             photo_stall_secs: 30,
+            webhooks: WebhookOptions::default(),
         }
     }
 }

@@ -69,8 +69,10 @@ fn of_freight(rejection: &FreightRejection) -> Code {
         | FreightRejection::PinWrong { .. } => Code::InvalidArgument,
         FreightRejection::PhotoQuota { .. } => Code::ResourceExhausted,
         FreightRejection::CarrierSuspended { .. } => Code::PermissionDenied,
+        FreightRejection::TooManyWebhooks { .. } => Code::ResourceExhausted,
         FreightRejection::InUse { .. }
         | FreightRejection::PassIs { .. }
+        | FreightRejection::WebhookIs { .. }
         | FreightRejection::PassInvalid { .. }
         | FreightRejection::ShipmentIs { .. }
         | FreightRejection::NobodyHasCapacity { .. }

@@ -10,7 +10,10 @@ mod report;
 mod route;
 mod sealed;
 mod upload;
-mod watch;
+pub(crate) mod watch;
+mod webhook;
+
+use std::collections::BTreeMap;
 
 use decider::Service as ServiceName;
 use logistics_domain::{Command, Logistics};
@@ -28,7 +31,12 @@ use service_kit::{
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
-use crate::{parse, photos::Photos, query};
+use crate::{
+    parse,
+    photos::Photos,
+    query,
+    webhook::{address::Policy, progress::Progress, secret::SecretKey},
+};
 
 const SERVICE: ServiceName = ServiceName::Logistics;
 
@@ -39,6 +47,16 @@ pub struct Service {
     pub photos: Photos,
     /// Ends the streams that clients watch.
     pub stop: CancellationToken,
+    pub webhooks: Webhooks,
+}
+
+/// What answers about webhooks need.
+pub struct Webhooks {
+    /// None: there are no webhooks here.
+    pub key: Option<SecretKey>,
+    pub policy: Policy,
+    /// By partition.
+    pub progress: BTreeMap<u32, Progress>,
 }
 
 type Answer<T> = Result<Response<T>, Status>;

@@ -4,6 +4,7 @@ pub mod contact;
 pub mod freight;
 pub mod proof;
 pub mod route;
+pub mod webhook;
 
 use decider::Service;
 use logistics_domain as domain;

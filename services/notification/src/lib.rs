@@ -8,6 +8,8 @@ mod error;
 mod grpc;
 mod parse;
 mod query;
+#[doc(hidden)]
+pub mod readers;
 mod sender;
 pub mod template;
 

@@ -299,7 +299,11 @@ impl Sender {
         loop {
             match self.partition.submit(command.clone(), meta.clone()).await {
                 Ok(_) => return Writer::Running,
-                Err(SubmitError::QueueFull { .. } | SubmitError::ReplicaBehind { .. }) => {
+                Err(
+                    SubmitError::QueueFull { .. }
+                    | SubmitError::ReplicaBehind { .. }
+                    | SubmitError::DeadlinePassed,
+                ) => {
                     tokio::time::sleep(QUEUE_PAUSE).await;
                 }
                 // Recorded; nobody waits for the answer.

@@ -143,9 +143,11 @@ impl Eraser {
                 tracing::info!(household, "the key of an erased household is destroyed");
                 Outcome::Done
             }
-            Err(SubmitError::QueueFull { .. } | SubmitError::ReplicaBehind { .. }) => {
-                Outcome::TryAgain
-            }
+            Err(
+                SubmitError::QueueFull { .. }
+                | SubmitError::ReplicaBehind { .. }
+                | SubmitError::DeadlinePassed,
+            ) => Outcome::TryAgain,
             // Recorded; nobody waits for the answer.
             Err(SubmitError::NotReplicated { .. }) => Outcome::Done,
             Err(SubmitError::Stopped | SubmitError::Log(_)) => Outcome::Gone,

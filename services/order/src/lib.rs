@@ -6,6 +6,8 @@ mod error;
 mod grpc;
 mod parse;
 mod query;
+#[doc(hidden)]
+pub mod readers;
 
 use order_domain::Orders;
 use proto::order::v1::order_service_server::OrderServiceServer;

@@ -2,6 +2,7 @@
 //! forgery that is not.
 
 mod forged;
+mod methods;
 mod revoked;
 mod rules;
 mod support;

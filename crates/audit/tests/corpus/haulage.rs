@@ -20,6 +20,7 @@ pub fn trunk_leg(town: &mut Town) {
     for carrier in ["acme", "bolt"] {
         join(town, carrier);
     }
+    webhook(town);
     let pass = papers(town);
     tenders(town, &pass);
     delivered(town, &pass);
@@ -418,6 +419,52 @@ fn photos(town: &mut Town, shipment_id: &str) {
     }
     let household_id = "H-photo".into();
     ask(town, logistics::ErasePhotosOfHousehold { household_id });
+}
+
+/// One firm is told by webhooks, until its address is away for good.
+fn webhook(town: &mut Town) {
+    let carrier_id = || "bolt".to_owned();
+    let register = logistics::RegisterWebhook {
+        carrier_id: carrier_id(),
+        url: "https://bolt.example/hook".into(),
+    };
+    let webhook_id = match &by(town, "bolt", register)[0] {
+        LogisticsEvent::WebhookRegistered(event) => event.webhook_id.clone(),
+        other => panic!("{other:?}"),
+    };
+    let id = || webhook_id.clone();
+    let test = logistics::TestWebhook {
+        carrier_id: carrier_id(),
+        webhook_id: id(),
+    };
+    by(town, "bolt", test);
+    let rotate = logistics::RotateWebhookSecret {
+        carrier_id: carrier_id(),
+        webhook_id: id(),
+        overlap_hours: 24,
+    };
+    by(town, "bolt", rotate);
+    let pause = logistics::PauseWebhook {
+        carrier_id: carrier_id(),
+        webhook_id: id(),
+    };
+    by(town, "bolt", pause);
+    let resume = logistics::ResumeWebhook {
+        carrier_id: carrier_id(),
+        webhook_id: id(),
+    };
+    by(town, "bolt", resume);
+    let disable = logistics::DisableWebhook {
+        webhook_id: id(),
+        failing_since: town.now(),
+        reason: "the address answers 503".into(),
+    };
+    ask(town, disable);
+    let remove = logistics::RemoveWebhook {
+        carrier_id: carrier_id(),
+        webhook_id: id(),
+    };
+    by(town, "bolt", remove);
 }
 
 /// Nothing could be picked up, and the next firm is suspended meanwhile.

@@ -431,7 +431,7 @@ async fn the_command_writes_a_file_that_was_not_there() {
             logs: Some(copies.clone()),
             streams: None,
             bundle: None,
-            token_file: None,
+            client: Default::default(),
         },
         order,
         from: None,

@@ -10,8 +10,12 @@ use super::{
     AccessMode, AccessOptions,
     keys::{Keys, RevocationFile, SourceError},
     now_secs,
+    verified::Verified,
 };
-use crate::status;
+use crate::{
+    edge::{LimitsOptions, Peer, Rates, Told},
+    status,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
@@ -27,6 +31,7 @@ struct Tokens {
     keys: Keys,
     revocations: RevocationFile,
     refresh: Duration,
+    verified: Verified,
 }
 
 /// Decides who may call; one for each service.
@@ -35,6 +40,9 @@ pub struct Guard {
     rules: Rules,
     /// `None` in the mode `open`.
     tokens: Option<Tokens>,
+    /// How often an address may come with what must be checked first.
+    rates: Rates,
+    told: Told,
 }
 
 /// What was decided of a call.
@@ -51,6 +59,18 @@ impl Guard {
     /// # Errors
     /// One of them cannot be used.
     pub async fn open(service: Service, options: &AccessOptions) -> Result<Arc<Self>, AccessError> {
+        Self::open_within(service, options, &LimitsOptions::default()).await
+    }
+
+    /// As [`Self::open`], with other limits for strangers than the usual.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_within(
+        service: Service,
+        options: &AccessOptions,
+        limits: &LimitsOptions,
+    ) -> Result<Arc<Self>, AccessError> {
         let rules = Rules::of_the_suite()?;
         let tokens = match options.mode {
             AccessMode::Open => None,
@@ -60,20 +80,18 @@ impl Guard {
                     audience: options.audience.clone(),
                     leeway_secs: options.leeway_secs,
                 },
-                keys: Keys::open(
-                    &options.jwks_file,
-                    &options.jwks_url,
-                    Duration::from_secs(options.jwks_refetch_min_secs),
-                )
-                .await?,
+                keys: Keys::open(options).await?,
                 revocations: RevocationFile::open(&options.revocations_file)?,
                 refresh: Duration::from_secs(options.jwks_refresh_secs),
+                verified: Verified::new(),
             }),
         };
         Ok(Arc::new(Self {
             service,
             rules,
             tokens,
+            rates: Rates::new(limits),
+            told: Told::new(service),
         }))
     }
 
@@ -110,6 +128,7 @@ impl Guard {
         &self,
         path: &str,
         headers: &http::HeaderMap,
+        peer: Option<&Peer>,
     ) -> Result<Admitted, Status> {
         let Some(rule) = self.rules.get(path) else {
             let exists = self.rules.without().iter().any(|known| known == path);
@@ -127,7 +146,7 @@ impl Guard {
         let Some(tokens) = self.tokens.as_ref().filter(|_| !rule.public) else {
             return Ok(Admitted::Free);
         };
-        let caller = self.caller(tokens, headers).await;
+        let caller = self.caller(tokens, headers, peer).await;
         let caller = caller.map_err(|no| no.into_status(self, path))?;
         let admitted = role(headers).and_then(|wanted| Rules::admit(rule, caller, wanted));
         let (caller, scope) = admitted.map_err(|refusal| self.refused(path, &refusal))?;
@@ -138,18 +157,50 @@ impl Guard {
         Ok(Admitted::Within(Box::new(caller), Box::new(scope)))
     }
 
-    async fn caller(&self, tokens: &Tokens, headers: &http::HeaderMap) -> Result<Caller, No> {
+    async fn caller(
+        &self,
+        tokens: &Tokens,
+        headers: &http::HeaderMap,
+        peer: Option<&Peer>,
+    ) -> Result<Caller, No> {
         let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
         let value = match (values.next(), values.next()) {
-            (None, _) => return Err(Refusal::NoToken.into()),
-            (Some(value), None) => value,
-            (Some(_), Some(_)) => return Err(Refusal::NotBearer.into()),
+            (Some(value), None) => value.as_bytes(),
+            (first, _) => {
+                self.is_stranger(peer)?;
+                return Err(match first {
+                    None => Refusal::NoToken.into(),
+                    Some(_) => Refusal::NotBearer.into(),
+                });
+            }
         };
-        let token = Presented::from_header(value.as_bytes())?;
+        let digest = Verified::digest(value);
+        if let Some(keys) = tokens.keys.now()
+            && let Some(caller) = tokens.verified.get(&digest, &keys)
+        {
+            self.still(&caller)?;
+            return Ok((*caller).clone());
+        }
+        // Whoever floods an address with tokens that are none takes the time
+        // of those who come from it for the first time, not of those who are
+        // known.
+        self.is_stranger(peer)?;
+        let token = Presented::from_header(value)?;
         let keys = tokens.keys.with(token.key_id()).await;
         let keys = keys.ok_or(No::KeysAway)?;
         let revocations = tokens.revocations.current();
-        Ok(token.check(&keys, &tokens.trust, &revocations, now_secs())?)
+        let caller = token.check(&keys, &tokens.trust, &revocations, now_secs())?;
+        tokens.verified.put(digest, keys, caller.clone());
+        Ok(caller)
+    }
+
+    fn is_stranger(&self, peer: Option<&Peer>) -> Result<(), No> {
+        let Some(peer) = peer else { return Ok(()) };
+        let address = peer.address().ip();
+        self.rates.stranger(address).map_err(|wait| No::TooMany {
+            address: address.to_string(),
+            wait,
+        })
     }
 
     /// Whether a token that was good when its call began still is.
@@ -177,7 +228,11 @@ impl Guard {
             "service" => self.service.name(), "reason" => reason
         )
         .increment(1);
-        tracing::info!(service = %self.service, method = path, reason, "refused: {refusal}");
+        if let Some(others) = self.told.may_tell(reason) {
+            tracing::info!(
+                service = %self.service, method = path, reason, others, "refused: {refusal}"
+            );
+        }
         let code = if refusal.is_unauthenticated() {
             Code::Unauthenticated
         } else if matches!(refusal, Refusal::Unreadable) {
@@ -196,6 +251,7 @@ impl Guard {
 enum No {
     Refused(Refusal),
     KeysAway,
+    TooMany { address: String, wait: Duration },
 }
 
 impl From<Refusal> for No {
@@ -208,6 +264,20 @@ impl No {
     fn into_status(self, guard: &Guard, path: &str) -> Status {
         match self {
             Self::Refused(refusal) => guard.refused(path, &refusal),
+            Self::TooMany { address, wait } => {
+                guard.told.refused("RATE_LIMITED", &address, path);
+                status::retry_in(
+                    guard.service,
+                    Code::ResourceExhausted,
+                    "RATE_LIMITED",
+                    format!(
+                        "too many calls came from {address} without a token, or with one that is \
+                         new here; come again in {} ms",
+                        wait.as_millis().saturating_add(1)
+                    ),
+                    wait,
+                )
+            }
             Self::KeysAway => status::retry(
                 guard.service,
                 Code::Unavailable,

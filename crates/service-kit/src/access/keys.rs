@@ -12,6 +12,7 @@ use access::{JwksError, KeySet, RevocationError, Revocations};
 use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 
+use super::{AccessOptions, discovery::Discovery};
 use crate::durable_file::{Mark, mark};
 
 const FETCH_MAX: Duration = Duration::from_secs(5);
@@ -31,6 +32,8 @@ pub enum SourceError {
     },
     #[error("{url} cannot be fetched: {why}")]
     Url { url: String, why: String },
+    #[error("{url} is no issuer's configuration: {why}")]
+    Discovery { url: String, why: String },
     #[error("{place}: {source}")]
     Keys { place: String, source: JwksError },
     #[error("{path}: {source}")]
@@ -43,6 +46,8 @@ pub enum SourceError {
 enum Place {
     File(PathBuf),
     Url(String, reqwest::Client),
+    /// Where the issuer says, asked for each time.
+    Issuer(Discovery, reqwest::Client),
 }
 
 /// The issuer's public keys.
@@ -59,13 +64,13 @@ impl Keys {
     /// # Errors
     /// A file cannot be used. An address may be away: calls are refused until
     /// it answers.
-    pub(super) async fn open(
-        file: &Path,
-        url: &str,
-        refetch_min: Duration,
-    ) -> Result<Self, SourceError> {
-        let place = if url.is_empty() {
-            Place::File(file.to_owned())
+    pub(super) async fn open(options: &AccessOptions) -> Result<Self, SourceError> {
+        let refetch_min = Duration::from_secs(options.jwks_refetch_min_secs);
+        let (url, issuer) = (&options.jwks_url, &options.issuer);
+        let place = if !options.jwks_file.as_os_str().is_empty() {
+            Place::File(options.jwks_file.clone())
+        } else if url.is_empty() {
+            Place::Issuer(Discovery::new(issuer), client(issuer)?)
         } else {
             Place::Url(url.to_owned(), client(url)?)
         };
@@ -78,7 +83,7 @@ impl Keys {
         match (keys.read().await, &keys.place) {
             (Ok(set), _) => *keys.current.write() = Some(Arc::new(set)),
             (Err(error), Place::File(_)) => return Err(error),
-            (Err(error), Place::Url(..)) => tracing::error!(
+            (Err(error), Place::Url(..) | Place::Issuer(..)) => tracing::error!(
                 "the issuer's keys are not there yet, and calls are refused until they are: {error}"
             ),
         }
@@ -99,6 +104,11 @@ impl Keys {
             return now;
         }
         self.renew(&mut tried).await;
+        self.current.read().clone()
+    }
+
+    /// As they are, without asking for others.
+    pub(super) fn now(&self) -> Option<Arc<KeySet>> {
         self.current.read().clone()
     }
 
@@ -129,6 +139,12 @@ impl Keys {
                 (path.display().to_string(), bytes)
             }
             Place::Url(url, client) => (url.clone(), fetch(client, url).await?),
+            Place::Issuer(discovery, client) => {
+                let told = fetch(client, discovery.url()).await?;
+                let url = discovery.jwks_uri(&told)?;
+                let bytes = fetch(client, &url).await?;
+                (url, bytes)
+            }
         };
         KeySet::parse(&bytes).map_err(|source| SourceError::Keys { place, source })
     }

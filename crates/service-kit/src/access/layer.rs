@@ -15,6 +15,7 @@ use super::{
     guard::{Admitted, Guard},
     watched::WatchedBody,
 };
+use crate::edge::Peer;
 
 #[derive(Clone)]
 pub struct GuardLayer(pub Arc<Guard>);
@@ -57,7 +58,8 @@ where
         let guard = Arc::clone(&self.guard);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let admitted = guard.admit(parts.uri.path(), &parts.headers).await;
+            let peer = parts.extensions.get::<Peer>();
+            let admitted = guard.admit(parts.uri.path(), &parts.headers, peer).await;
             let (caller, scope) = match admitted {
                 Err(status) => return Ok(status.into_http()),
                 Ok(Admitted::Free) => {

@@ -33,7 +33,9 @@ pub struct AccessOptions {
     pub leeway_secs: u64,
     /// The issuer's public keys (JWKS): a file, read again when it changes …
     pub jwks_file: PathBuf,
-    /// … or an address, `https` beyond loopback.
+    /// … or an address, `https` beyond loopback. Without either they are where
+    /// the issuer itself says (OpenID Connect Discovery 1.0): then `issuer` is
+    /// an address too, and `<issuer>/.well-known/openid-configuration` is read.
     pub jwks_url: String,
     /// How often the keys are fetched again.
     pub jwks_refresh_secs: u64,
@@ -112,29 +114,35 @@ impl AccessOptions {
             self.jwks_url.as_str(),
         ) {
             (false, "") => Ok(()),
-            (true, url) if !url.is_empty() => check_url(url),
+            (true, "") if self.issuer.contains("://") => check_url("access.issuer", &self.issuer),
+            (true, url) if !url.is_empty() => check_url("access.jwks_url", url),
             _ => wrong(
                 "access.jwks_file, access.jwks_url",
                 &self.jwks_url,
-                "one of them is needed: where the issuer's public keys are",
+                "one of them is needed: where the issuer's public keys are; an issuer that is an \
+                 https URL can be asked for it, so then neither is",
             ),
         }
     }
 }
 
-/// Whoever changes the keys on the way can call everything.
-fn check_url(url: &str) -> Result<(), ConfigError> {
+/// Whether keys may be fetched there: whoever changes them on the way can call
+/// everything.
+pub(super) fn is_safe(url: &str) -> bool {
     let parsed = reqwest::Url::parse(url).ok();
-    let good = parsed.is_some_and(|url| match url.scheme() {
+    parsed.is_some_and(|url| match url.scheme() {
         "https" => true,
         "http" => matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost")),
         _ => false,
-    });
-    if good {
+    })
+}
+
+fn check_url(field: &'static str, url: &str) -> Result<(), ConfigError> {
+    if is_safe(url) {
         return Ok(());
     }
     Err(ConfigError::Value {
-        field: "access.jwks_url",
+        field,
         value: format!("{url:?}"),
         why: "an https URL is needed (http on loopback only)",
     })

@@ -56,6 +56,7 @@ enum Answer<E, R: Rejected> {
         count: u32,
     },
     Refused(Refusal<R>),
+    TooLate,
 }
 
 impl<D: Domain> Default for Group<D> {
@@ -188,10 +189,17 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
 
     fn carry_out(machine: &mut Machine<D>, item: Work<D>, now: Timestamp, group: &mut Group<D>) {
         match item {
+            // Who was told that its time was over must not find it done later.
+            Work::Request {
+                reply,
+                deadline: Some(deadline),
+                ..
+            } if deadline.has_passed() => group.waiting.push((reply, Answer::TooLate)),
             Work::Request {
                 command,
                 meta,
                 reply,
+                ..
             } => match machine.request(&command, &meta, now) {
                 Decision::Accepted(step) => {
                     let answer = Answer::Made(Committed {
@@ -319,6 +327,7 @@ impl<D: Domain<Foreign = AnyEvent>> Writer<D> {
                     Answer::Made(committed) => Ok(committed),
                     Answer::Repeated { first, count } => self.read_again(first, count),
                     Answer::Refused(refusal) => Err(refusal.into()),
+                    Answer::TooLate => Err(SubmitError::DeadlinePassed),
                 };
                 (reply, outcome)
             })

@@ -5,10 +5,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use access::Issuer;
+use access::{Issuer, TokenOrder};
 use decider::{Role, Service};
 use parking_lot::Mutex;
-use service_kit::access::Guard;
+use service_kit::access::{Guard, now_secs};
 use tonic::Code;
 
 use crate::support::{Door, Site, grant, issuer, token, token_by, told};
@@ -150,4 +150,91 @@ async fn revoked_tokens_are_refused() {
     let mut door: Door = site.door().await;
     let revoked = told(door.ask(STATUS, &token, &[]).await);
     assert_eq!(revoked, (Code::Unauthenticated, "TOKEN_REVOKED".to_owned()));
+}
+
+/// An OIDC issuer: its configuration, and its keys where that says.
+struct Oidc {
+    issuer: String,
+    /// What it says of itself; and whether its keys are to be had.
+    says: Arc<Mutex<String>>,
+    keys: Arc<Mutex<Option<String>>>,
+}
+
+impl Oidc {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let issuer = format!("http://{}/city", listener.local_addr().expect("an address"));
+        let said = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{issuer}/keys"}}"#);
+        let says = Arc::new(Mutex::new(said));
+        let keys = Arc::new(Mutex::new(Some(crate::support::issuer().jwks())));
+        let (text, set) = (Arc::clone(&says), Arc::clone(&keys));
+        let away = axum::http::StatusCode::SERVICE_UNAVAILABLE;
+        let router = axum::Router::new()
+            .route(
+                "/city/.well-known/openid-configuration",
+                axum::routing::get(move || async move { text.lock().clone() }),
+            )
+            .route(
+                "/city/keys",
+                axum::routing::get(move || async move { set.lock().clone().ok_or(away) }),
+            );
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { issuer, says, keys }
+    }
+
+    fn site(&self) -> Site {
+        let mut site = site_at("", 0);
+        site.options.issuer.clone_from(&self.issuer);
+        site
+    }
+
+    fn token(&self, by: &Issuer) -> String {
+        by.issue(&TokenOrder {
+            issuer: &self.issuer,
+            audience: "baogong",
+            subject: "somebody",
+            token_id: "01J0000000000000000000000A",
+            now_secs: now_secs(),
+            ttl_secs: 3_600,
+            grant: grant(Role::Operator),
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_is_asked_where_its_keys_are_and_they_rotate() {
+    let oidc = Oidc::start().await;
+    let mut door = oidc.site().door().await;
+    let old = oidc.token(&issuer());
+    assert!(door.ask(STATUS, &old, &[]).await.is_ok());
+    let new = Issuer::new([8; 32]);
+    let rotated = oidc.token(&new);
+    // Its keys are away: the last good ones stay.
+    *oidc.keys.lock() = None;
+    assert_eq!(
+        told(door.ask(STATUS, &rotated, &[]).await).1,
+        "TOKEN_KEY_UNKNOWN"
+    );
+    assert!(door.ask(STATUS, &old, &[]).await.is_ok());
+    *oidc.keys.lock() = Some(new.jwks());
+    assert!(door.ask(STATUS, &rotated, &[]).await.is_ok());
+    // The token was checked before, and its key is gone since.
+    assert_eq!(
+        told(door.ask(STATUS, &old, &[]).await).1,
+        "TOKEN_KEY_UNKNOWN"
+    );
+}
+
+#[tokio::test]
+async fn who_names_another_issuer_gives_no_keys() {
+    let oidc = Oidc::start().await;
+    let good = oidc.says.lock().clone();
+    *oidc.says.lock() = good.replace("/city\",", "/town\",");
+    let mut door = oidc.site().door().await;
+    let away = told(door.ask(STATUS, &oidc.token(&issuer()), &[]).await);
+    assert_eq!(away, (Code::Unavailable, "KEYS_AWAY".to_owned()));
+    *oidc.says.lock() = good;
+    assert!(door.ask(STATUS, &oidc.token(&issuer()), &[]).await.is_ok());
 }

@@ -2,8 +2,13 @@
 
 use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
+use decider::Service;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use service_kit::tls::{Tls, TlsOptions, incoming};
+use service_kit::{
+    edge::{Connections, LimitsOptions, incoming},
+    peers::client::TlsArgs,
+    tls::{Tls, TlsOptions},
+};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity, Server};
@@ -74,7 +79,8 @@ impl Site {
             .expect("a port");
         let address = listener.local_addr().expect("an address");
         let (_, health) = tonic_health::server::health_reporter();
-        let connections = incoming(listener, Arc::clone(&tls));
+        let connections = Connections::new(Service::Order, &LimitsOptions::default());
+        let connections = incoming(listener, Some(Arc::clone(&tls)), Arc::new(connections));
         let serving = tokio::spawn(async move {
             let served = Server::builder().add_service(health);
             served
@@ -195,4 +201,68 @@ fn files_that_cannot_be_used_are_named() {
             .is_some()
     );
     assert!(Tls::open(&TlsOptions::default()).expect("none").is_none());
+}
+
+/// As `baogong audit` and the other commands call.
+#[tokio::test]
+async fn a_command_calls_over_tls_with_the_files_it_is_given() {
+    let (servers, clients) = (Authority::new(), Authority::new());
+    let site = Site::start(&servers, Some(&clients)).await;
+    let file = |name: &str, text: &str| {
+        let path = site.folder.path().join(name);
+        put(&path, text);
+        Some(path)
+    };
+    let (certificate, key) = clients.certify("acme");
+    let good = TlsArgs {
+        ca: file("servers.crt", &servers.pem()),
+        cert: file("acme.crt", &certificate),
+        key: file("acme.key", &key),
+        server_name: Some("localhost".to_owned()),
+    };
+    let ask = async |tls: &TlsArgs, address: String| {
+        let endpoint = tls.endpoint(&address).map_err(|e| e.to_string())?;
+        let channel = endpoint.connect().await.map_err(|e| format!("{e:?}"))?;
+        let request = HealthCheckRequest::default();
+        let answer = HealthClient::new(channel).check(request).await;
+        answer.map(|_| ()).map_err(|e| format!("{e:?}"))
+    };
+    // By its number, which is not in the certificate; the name is said.
+    let number = site.address.to_string();
+    ask(&good, number.clone()).await.expect("answered");
+    ask(&good, format!("https://{number}"))
+        .await
+        .expect("answered");
+    let nameless = TlsArgs {
+        server_name: None,
+        ..good.clone()
+    };
+    let by_name = format!("localhost:{}", site.address.port());
+    ask(&nameless, by_name).await.expect("answered");
+    let other_name = ask(&nameless, number.clone()).await.expect_err("refused");
+    assert!(other_name.contains("InvalidCertificate"), "{other_name}");
+
+    let anonymous = TlsArgs {
+        cert: None,
+        key: None,
+        ..good.clone()
+    };
+    assert!(
+        ask(&anonymous, number.clone()).await.is_err(),
+        "without a certificate"
+    );
+    let misled = TlsArgs {
+        ca: file("clients.crt", &clients.pem()),
+        ..good.clone()
+    };
+    let misled = ask(&misled, number.clone()).await.expect_err("refused");
+    assert!(misled.contains("InvalidCertificate"), "{misled}");
+    let swapped = TlsArgs {
+        key: file("none.key", "nothing"),
+        ..good
+    };
+    let swapped = ask(&swapped, number.clone()).await.expect_err("refused");
+    assert!(swapped.contains("--key"), "{swapped}");
+    let plain = ask(&TlsArgs::default(), number).await;
+    assert!(plain.is_err(), "without TLS");
 }

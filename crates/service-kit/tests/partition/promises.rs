@@ -5,10 +5,13 @@ use std::sync::Arc;
 use decider::{Actor, Position, Recorded, Revision, Service, StreamId};
 use event_log::{EventLog, MemoryLog};
 use proto::{AnyEvent, OrderEvent, order::v1::OrderReady};
-use service_kit::partition::{
-    AsOf, SubmitError,
-    machine::{Machine, Refusal},
-    replay,
+use service_kit::{
+    edge::Deadline,
+    partition::{
+        AsOf, SubmitError,
+        machine::{Machine, Refusal},
+        replay,
+    },
 };
 
 use crate::toy::{No, START, Toy, area, confirm, meta, start, start_with, stop};
@@ -47,6 +50,21 @@ async fn the_same_request_id_with_another_body_is_refused_and_names_the_first() 
         }
         other => panic!("{other:?}"),
     }
+    stop(writer).await;
+}
+
+#[tokio::test]
+async fn a_command_whose_time_is_over_is_not_decided_and_may_be_asked_again() {
+    let log = Arc::new(MemoryLog::new());
+    let (partition, writer) = start(&log);
+    let passed = Some(Deadline(tokio::time::Instant::now()));
+    let late = partition.submit_before(confirm("a"), meta("r1", 1), passed);
+    let late = late.await.expect_err("no time is left");
+    assert!(matches!(late, SubmitError::DeadlinePassed), "{late}");
+    assert!(late.to_string().contains("same request id"), "{late}");
+    assert_eq!(log.last_position(), Position::ZERO, "nothing was recorded");
+    let again = partition.submit(confirm("a"), meta("r1", 1)).await;
+    assert!(!again.expect("accepted").repeated);
     stop(writer).await;
 }
 

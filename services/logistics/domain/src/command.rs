@@ -13,14 +13,15 @@ use crate::{
     access::RecordAccess,
     freight::command::{
         AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, ChangeRoute,
-        CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftMatchLoad,
-        DraftShipment, ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass,
-        ExpireTender, GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity, OpenIncident,
-        OpenRoute, QueueMatch, ReceiveLoad, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
-        RegisterCarrier, RegisterDriver, RegisterVehicle, ReleaseMatchLoads, ReportMilestone,
-        ReportPosition, ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier,
-        TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender,
-        WithdrawVehicle,
+        CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DisableWebhook,
+        DraftMatchLoad, DraftShipment, ErasePhotos, ErasePhotosOfHousehold,
+        EraseShipmentPersonalData, ExpirePass, ExpireTender, GiveUpLoad, IssuePass, IssuePin,
+        MakeLoad, OfferCapacity, OpenIncident, OpenRoute, PauseWebhook, QueueMatch, ReceiveLoad,
+        RecordProof, RecordShipmentKeyDestroyed, RefusePass, RegisterCarrier, RegisterDriver,
+        RegisterVehicle, RegisterWebhook, ReleaseMatchLoads, RemoveWebhook, ReportMilestone,
+        ReportPosition, ResumeCarrier, ResumeWebhook, RevokePass, RotateWebhookSecret, SetContacts,
+        StorePhoto, SuspendCarrier, TenderShipment, TestWebhook, TransferCustody, WithdrawCapacity,
+        WithdrawDriver, WithdrawTender, WithdrawVehicle,
     },
     units::Grams,
 };
@@ -139,6 +140,14 @@ commands! {
     ReleaseMatchLoads;
     /// Timer.
     DraftMatchLoad;
+    RegisterWebhook;
+    RotateWebhookSecret;
+    PauseWebhook;
+    ResumeWebhook;
+    RemoveWebhook;
+    TestWebhook;
+    /// By the service itself.
+    DisableWebhook;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

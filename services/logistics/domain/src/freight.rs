@@ -30,6 +30,7 @@ pub(crate) mod shipment;
 pub(crate) mod tally;
 pub(crate) mod tender;
 mod timers;
+pub(crate) mod webhook;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,6 +55,7 @@ pub use rejection::{Rejection, Subject};
 pub use route::{Route, RoutePlan};
 pub use shipment::{Shipment, Tender};
 pub use tender::ANSWER_MINUTES;
+pub use webhook::{WEBHOOKS_MAX, Webhook};
 
 pub(crate) use timers::{Deadline, due, next_due};
 
@@ -72,6 +74,7 @@ pub(crate) struct Freight {
     pub drafts: BTreeSet<String>,
     /// Confirmed matches that wait for a load.
     pub match_loads: match_load::MatchLoads,
+    pub webhooks: BTreeMap<String, Webhook>,
     /// What happens by itself, and when.
     pub deadlines: BTreeSet<(Timestamp, Deadline)>,
     pub photos: photo::Index,

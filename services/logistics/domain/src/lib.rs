@@ -47,19 +47,21 @@ pub use door::Entrance;
 pub use ending::ATTEMPTS_MAX;
 pub use freight::command::{
     AcceptTender, ApplyForPass, AssignResources, CancelShipment, ChangeLoad, ChangeRoute,
-    CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DraftMatchLoad,
-    DraftShipment, ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData, ExpirePass,
-    ExpireTender, GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity, OpenIncident,
-    OpenRoute, QueueMatch, ReceiveLoad, RecordProof, RecordShipmentKeyDestroyed, RefusePass,
-    RegisterCarrier, RegisterDriver, RegisterVehicle, ReleaseMatchLoads, ReportMilestone,
-    ReportPosition, ResumeCarrier, RevokePass, SetContacts, StorePhoto, SuspendCarrier,
-    TenderShipment, TransferCustody, WithdrawCapacity, WithdrawDriver, WithdrawTender,
-    WithdrawVehicle,
+    CloseIncident, CloseRoute, CloseShipment, DeclareHandover, DeclineTender, DisableWebhook,
+    DraftMatchLoad, DraftShipment, ErasePhotos, ErasePhotosOfHousehold, EraseShipmentPersonalData,
+    ExpirePass, ExpireTender, GiveUpLoad, IssuePass, IssuePin, MakeLoad, OfferCapacity,
+    OpenIncident, OpenRoute, PauseWebhook, QueueMatch, ReceiveLoad, RecordProof,
+    RecordShipmentKeyDestroyed, RefusePass, RegisterCarrier, RegisterDriver, RegisterVehicle,
+    RegisterWebhook, ReleaseMatchLoads, RemoveWebhook, ReportMilestone, ReportPosition,
+    ResumeCarrier, ResumeWebhook, RevokePass, RotateWebhookSecret, SetContacts, StorePhoto,
+    SuspendCarrier, TenderShipment, TestWebhook, TransferCustody, WithdrawCapacity, WithdrawDriver,
+    WithdrawTender, WithdrawVehicle,
 };
 pub use freight::{
     ANSWER_MINUTES, Carrier, Goods, LOAD_LINES_MAX, LOAD_PICKUPS_MAX, Load, Offer, PERSONAL_DAYS,
     PHOTOS_MAX, PIN_TRIES, PROOFS_MAX, Pass, Photo, Pickup, Pin, Proof, Record,
-    Rejection as FreightRejection, Route, RoutePlan, Shipment, Subject, Tender, Where,
+    Rejection as FreightRejection, Route, RoutePlan, Shipment, Subject, Tender, WEBHOOKS_MAX,
+    Webhook, Where,
 };
 pub use member::{Absence, DELIVERY_POST, Member, SHIFT_MAX_MINUTES, Shift};
 pub use parcel::{Parcel, Replacement};
@@ -181,6 +183,13 @@ impl Domain for Logistics {
             Command::QueueMatch(c) => Ok(freight::match_load::queue(freight, c, context)?),
             Command::ReleaseMatchLoads(_) => Ok(freight::match_load::release(freight, context)?),
             Command::DraftMatchLoad(c) => Ok(freight::match_load::draft(freight, c, context)?),
+            Command::RegisterWebhook(c) => Ok(freight::webhook::register(freight, c, context)?),
+            Command::RotateWebhookSecret(c) => Ok(freight::webhook::rotate(freight, c, context)?),
+            Command::PauseWebhook(c) => Ok(freight::webhook::pause(freight, c, context)?),
+            Command::ResumeWebhook(c) => Ok(freight::webhook::resume(freight, c, context)?),
+            Command::RemoveWebhook(c) => Ok(freight::webhook::remove(freight, c, context)?),
+            Command::TestWebhook(c) => Ok(freight::webhook::test(freight, c, context)?),
+            Command::DisableWebhook(c) => Ok(freight::webhook::disable(freight, c, context)?),
         }
     }
 
@@ -333,6 +342,25 @@ impl Domain for Logistics {
             LogisticsEvent::RouteClosed(e) => freight::route::closed(&mut state.freight, moment, e),
             LogisticsEvent::ParcelQueued(e) => freight::consolidation::queued(state, moment, e),
             LogisticsEvent::ParcelRecalled(e) => freight::recall::recalled(state, moment, e),
+            LogisticsEvent::WebhookRegistered(e) => {
+                freight::webhook::registered(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookSecretRotated(e) => {
+                freight::webhook::rotated(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookPaused(e) => {
+                freight::webhook::paused(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookResumed(e) => {
+                freight::webhook::resumed(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookDisabled(e) => {
+                freight::webhook::disabled(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookTested(e) => {
+                freight::webhook::tested(&mut state.freight, moment, e)
+            }
+            LogisticsEvent::WebhookRemoved(e) => freight::webhook::removed(&mut state.freight, e),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody,
     door::Entrance,
-    freight::{Carrier, Goods, Pass, Shipment},
+    freight::{Carrier, Goods, Pass, Shipment, Webhook},
     member::{Member, Shift},
     parcel::Parcel,
     rejection::{run_word, word},
@@ -154,6 +154,26 @@ impl State {
     #[must_use]
     pub fn carrier(&self, area: &Area, carrier_id: &str) -> Option<&Carrier> {
         self.freight.carrier_in(area, carrier_id).ok()
+    }
+
+    /// Of one firm in an area, by id.
+    pub fn webhooks_of<'a>(
+        &'a self,
+        area: &'a Area,
+        carrier_id: &'a str,
+    ) -> impl Iterator<Item = &'a Webhook> {
+        let all = self.freight.webhooks.values();
+        all.filter(move |webhook| webhook.area == *area && webhook.carrier_id == carrier_id)
+    }
+
+    /// Of all firms and areas of the partition.
+    pub fn webhooks(&self) -> impl Iterator<Item = &Webhook> {
+        self.freight.webhooks.values()
+    }
+
+    #[must_use]
+    pub fn webhook(&self, webhook_id: &str) -> Option<&Webhook> {
+        self.freight.webhooks.get(webhook_id)
     }
 
     #[must_use]

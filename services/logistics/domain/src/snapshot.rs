@@ -11,7 +11,7 @@ use crate::{
     checkpoint::Checkpoint,
     custody::Faults,
     door::DoorKey,
-    freight::{Carrier, Goods, Pass, Route, Shipment, hold, match_load::MatchLoad},
+    freight::{Carrier, Goods, Pass, Route, Shipment, Webhook, hold, match_load::MatchLoad},
     member::Member,
     parcel::Parcel,
     run::Run,
@@ -32,6 +32,7 @@ struct Written<'a> {
     routes: Vec<&'a Route>,
     goods: Vec<&'a Goods>,
     match_loads: Vec<&'a MatchLoad>,
+    webhooks: Vec<&'a Webhook>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +49,7 @@ struct Read {
     routes: Vec<Route>,
     goods: Vec<Goods>,
     match_loads: Vec<MatchLoad>,
+    webhooks: Vec<Webhook>,
 }
 
 impl Serialize for State {
@@ -70,6 +72,7 @@ impl Serialize for State {
             routes: self.freight.routes.values().collect(),
             goods: self.freight.goods.all.values().collect(),
             match_loads: self.freight.match_loads.loads.values().collect(),
+            webhooks: self.freight.webhooks.values().collect(),
         }
         .serialize(serializer)
     }
@@ -136,6 +139,8 @@ impl<'de> Deserialize<'de> for State {
         for load in read.match_loads {
             freight.match_loads.insert(load);
         }
+        let webhooks = read.webhooks.into_iter();
+        freight.webhooks = webhooks.map(|w| (w.webhook_id.clone(), w)).collect();
         freight.set_deadlines();
         freight.set_photos();
         freight.set_keys_owed();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use decider::{
-    Area, Invariant, Name, Names, Recorded, Revision, Timestamp, Violation, table::Table,
+    Area, Invariant, Name, Names, Position, Recorded, Revision, Timestamp, Violation, table::Table,
 };
 use proto::{
     LogisticsEvent,
@@ -54,6 +54,7 @@ pub(crate) struct Moment<'a> {
     pub at: Timestamp,
     pub area: &'a Area,
     pub revision: Revision,
+    pub position: Position,
 }
 
 impl<'a> Moment<'a> {
@@ -62,6 +63,7 @@ impl<'a> Moment<'a> {
             at: record.occurred,
             area: &record.area,
             revision: record.revision,
+            position: record.position,
         }
     }
 }

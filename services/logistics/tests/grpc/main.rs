@@ -15,3 +15,4 @@ mod reports;
 mod routes;
 mod site;
 mod uploads;
+mod webhooks;

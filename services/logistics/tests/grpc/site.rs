@@ -8,7 +8,10 @@ use bus::{
     server::{NatsServer, ServerOptions},
 };
 use decider::{Service, spec::START};
-use logistics::config::{App, Config, base};
+use logistics::{
+    config::{App, Config, base},
+    webhook::WebhookOptions,
+};
 use proto::{
     InventoryEvent, LogisticsEvent,
     admin::v1::admin_service_client::AdminServiceClient,
@@ -17,7 +20,7 @@ use proto::{
     logistics::v1::{
         GetParcelRequest, GetRunRequest, Parcel, Run, freight_service_client::FreightServiceClient,
         logistics_service_client::LogisticsServiceClient,
-        partner_service_client::PartnerServiceClient,
+        partner_service_client::PartnerServiceClient, webhook_service_client::WebhookServiceClient,
     },
     types::v1::Door,
 };
@@ -84,6 +87,7 @@ pub struct Site {
     pub client: LogisticsServiceClient<Channel>,
     pub partner: PartnerServiceClient<Channel>,
     pub freight: FreightServiceClient<Channel>,
+    pub webhooks: WebhookServiceClient<Channel>,
     pub admin: AdminServiceClient<Channel>,
     pub channel: Channel,
     pub inventory: Feed,
@@ -129,6 +133,7 @@ impl Site {
             client: LogisticsServiceClient::new(channel.clone()),
             partner: PartnerServiceClient::new(channel.clone()),
             freight: FreightServiceClient::new(channel.clone()),
+            webhooks: WebhookServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel.clone()),
             channel,
             inventory,
@@ -303,6 +308,12 @@ fn config(directory: &TempDir, nats: &NatsServer) -> Config {
         },
         app: App {
             photo_mib_per_firm_and_day: QUOTA_MIB,
+            webhooks: WebhookOptions {
+                retry_first_ms: 10,
+                retry_longest_ms: 50,
+                disable_after_secs: 1,
+                ..WebhookOptions::default()
+            },
             ..App::default()
         },
         ..base()

@@ -386,3 +386,49 @@ pub struct DraftMatchLoad {
 /// From inventory: the context's area proposes no more matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseMatchLoads;
+/// The webhook's id is the command's `Context::new_id(0)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterWebhook {
+    pub carrier_id: String,
+    pub url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotateWebhookSecret {
+    pub carrier_id: String,
+    pub webhook_id: String,
+    /// How long the former secret signs too; zero or more.
+    pub overlap_hours: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PauseWebhook {
+    pub carrier_id: String,
+    pub webhook_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeWebhook {
+    pub carrier_id: String,
+    pub webhook_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoveWebhook {
+    pub carrier_id: String,
+    pub webhook_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestWebhook {
+    pub carrier_id: String,
+    pub webhook_id: String,
+}
+
+/// By the service, when nothing could be delivered for long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisableWebhook {
+    pub webhook_id: String,
+    pub failing_since: Timestamp,
+    pub reason: String,
+}

@@ -5,7 +5,7 @@ use decider::{StreamId, Timestamp};
 use proto::{logistics::v1 as pb, time::to_proto};
 
 use super::{
-    Carrier, Freight, Goods, Pass, Route, Shipment, Where,
+    Carrier, Freight, Goods, Pass, Route, Shipment, Webhook, Where,
     rejection::{pass_word, shipment_word},
 };
 use crate::units::Grams;
@@ -23,6 +23,7 @@ impl Freight {
             "shipment" => self.shipments.get(id).map(Shipment::describe),
             "route" => self.routes.get(id).map(Route::describe),
             "match-load" => Some(self.match_loads.describe(id)),
+            "webhook" => self.webhooks.get(id).map(Webhook::describe),
             _ => None,
         }
     }

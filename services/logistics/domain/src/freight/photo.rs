@@ -308,6 +308,7 @@ pub(crate) fn erased_of_household(
             at: moment.at,
             area: moment.area,
             revision,
+            position: moment.position,
         };
         end(freight, &unchanged, &shipment_id, |photo| {
             let own = photo.household_id == event.household_id || orders.contains(&photo.order_id);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use decider::{Rejected, Timestamp};
 use proto::{
-    logistics::v1::{PassState, ShipmentState},
+    logistics::v1::{PassState, ShipmentState, WebhookState},
     time::to_proto,
 };
 
@@ -25,6 +25,7 @@ pub enum Subject {
     Order,
     Incident,
     Route,
+    Webhook,
 }
 
 impl Subject {
@@ -42,6 +43,7 @@ impl Subject {
             Self::Order => "order",
             Self::Incident => "incident",
             Self::Route => "route",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -199,6 +201,19 @@ pub enum Rejection {
          new one"
     )]
     PinLocked { shipment_id: String },
+    #[error(
+        "carrier {carrier_id} has {max} webhooks, and that is the limit: remove one",
+        max = super::WEBHOOKS_MAX
+    )]
+    TooManyWebhooks { carrier_id: String },
+    #[error(
+        "webhook {webhook_id} is {}: resume it first",
+        state.as_str_name().trim_start_matches("WEBHOOK_STATE_")
+    )]
+    WebhookIs {
+        webhook_id: String,
+        state: WebhookState,
+    },
 }
 
 impl Rejection {
@@ -226,6 +241,7 @@ impl Rejected for Rejection {
                 Subject::Order => "ORDER_UNKNOWN",
                 Subject::Incident => "INCIDENT_UNKNOWN",
                 Subject::Route => "ROUTE_UNKNOWN",
+                Subject::Webhook => "WEBHOOK_UNKNOWN",
             },
             Self::Exists { .. } => "ALREADY_REGISTERED",
             Self::CarrierSuspended { .. } => "CARRIER_SUSPENDED",
@@ -256,6 +272,8 @@ impl Rejected for Rejection {
             Self::OnLoad { .. } => "PARCEL_ON_LOAD",
             Self::RouteConflict { .. } => "ROUTE_CONFLICT",
             Self::RouteClosed { .. } => "ROUTE_CLOSED",
+            Self::TooManyWebhooks { .. } => "TOO_MANY_WEBHOOKS",
+            Self::WebhookIs { .. } => "WEBHOOK_STATE",
         }
     }
 }

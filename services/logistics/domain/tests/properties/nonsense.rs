@@ -292,12 +292,12 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
     if kind % 3 == 0 {
         return route((kind / 3, a, b, number));
     }
-    match (kind / 3) % 27 {
-        25 => pb::MatchLoadReleased {
+    match (kind / 3) % 34 {
+        32 => pb::MatchLoadReleased {
             load_id: format!("l-{}", a % 3),
         }
         .into(),
-        26 => pb::MatchQueued {
+        33 => pb::MatchQueued {
             load_id: format!("l-{}", a % 3),
             match_id: ["a-radish", "m-1", "m-2", ""][usize::from(b % 4)].into(),
             pickup: (a % 4 > 0).then(|| {
@@ -492,6 +492,7 @@ fn haul((kind, a, b, number): Seed) -> LogisticsEvent {
             lines: vec![line],
         }
         .into(),
+        23..=29 => hook(kind % 31, format!("w-{}", a % 2), carrier_id, number),
         _ => pb::CustodyTransferred {
             shipment_id,
             carrier_id,
@@ -558,11 +559,55 @@ fn route((kind, a, b, number): Seed) -> LogisticsEvent {
     }
 }
 
+/// Something about a webhook.
+fn hook(kind: u8, webhook_id: String, carrier_id: String, number: i64) -> LogisticsEvent {
+    let time = || Some(to_proto(Timestamp(START.0.saturating_add(number))));
+    match kind {
+        23 => pb::WebhookRegistered {
+            webhook_id,
+            carrier_id,
+            url: String::new(),
+        }
+        .into(),
+        24 => pb::WebhookSecretRotated {
+            webhook_id,
+            secret_number: i32::try_from(number).unwrap_or(i32::MAX),
+            previous_until_time: time(),
+        }
+        .into(),
+        25 => pb::WebhookPaused { webhook_id }.into(),
+        26 => pb::WebhookResumed { webhook_id }.into(),
+        27 => pb::WebhookRemoved { webhook_id }.into(),
+        28 => pb::WebhookDisabled {
+            webhook_id,
+            failing_since_time: time(),
+            reason: String::new(),
+        }
+        .into(),
+        _ => pb::WebhookTested { webhook_id }.into(),
+    }
+}
+
 /// What could be asked about the trunk leg after such a history.
 fn haulage_commands() -> Vec<Command> {
     let mut commands: Vec<Command> = vec![draft(one_farm())];
     for carrier_id in ["acme", "bolt"] {
         commands.push(offer(carrier_id, 1).into());
+        commands.push(
+            RegisterWebhook {
+                carrier_id: carrier_id.into(),
+                url: String::new(),
+            }
+            .into(),
+        );
+        commands.push(
+            RotateWebhookSecret {
+                carrier_id: carrier_id.into(),
+                webhook_id: "w-0".into(),
+                overlap_hours: i64::MAX / 60,
+            }
+            .into(),
+        );
         commands.push(application(carrier_id).into());
         for id in ["s-0", "s-1", "s-2"] {
             let milestone = |report_id, milestone, stop| {

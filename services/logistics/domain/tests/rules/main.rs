@@ -19,4 +19,5 @@ mod routes;
 mod tenders;
 mod trunk;
 mod unloading;
+mod webhooks;
 mod world;
