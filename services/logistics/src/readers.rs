@@ -1,20 +1,29 @@
 //! Every request of the service with its parser, for tests that feed them
 //! nonsense.
 
-use decider::Service::Logistics as SERVICE;
+use std::time::Duration;
+
+use decider::{Service::Logistics as SERVICE, Timestamp};
 use service_kit::{
     readers,
     readers::{Reader, id, page},
 };
 
 use crate::{
-    parse::{self, freight, webhook},
+    config::PhotoLimits,
+    parse::{self, contact, freight, proof, route, webhook},
     webhook::address::Policy,
 };
 
 const PUBLIC_ONLY: Policy = Policy {
     private: false,
     loopback: false,
+};
+
+const PHOTOS: PhotoLimits = PhotoLimits {
+    retention_minutes: 90 * 24 * 60,
+    quota_bytes: 512 << 20,
+    stall: Duration::from_secs(30),
 };
 
 pub const ALL: &[Reader] = readers! {
@@ -97,4 +106,29 @@ pub const ALL: &[Reader] = readers! {
     logistics::RemoveWebhookRequest => webhook::remove;
     logistics::TestWebhookRequest => webhook::test;
     logistics::ListWebhooksRequest => |r| freight::carrier_id(&r.carrier_id);
+    logistics::StreamReportsRequest => |r| {
+        let reports = r.reports.iter();
+        let parsed = reports.map(|report| freight::report(&r.carrier_id, report));
+        parsed.collect::<Result<Vec<_>, _>>()
+    };
+    logistics::RecordProofRequest => proof::proof;
+    logistics::ListProofsRequest => |r| proof::of_shipment(&r.carrier_id, &r.shipment_id);
+    logistics::GetManifestRequest => |r| proof::of_shipment(&r.carrier_id, &r.shipment_id);
+    logistics::IssuePinRequest => |r| proof::of_shipment("any", &r.shipment_id);
+    logistics::UploadPhotoRequest => |r| proof::upload(r, &PHOTOS, Timestamp(0)).transpose();
+    logistics::GetUploadRequest => |r| proof::photo(&r.carrier_id, &r.shipment_id, &r.sha256);
+    logistics::DownloadPhotoRequest => |r| proof::photo(&r.carrier_id, &r.shipment_id, &r.sha256);
+    logistics::SetContactsRequest => |r| {
+        contact::shipment_id(&r.shipment_id)?;
+        contact::contacts(&r.contacts, None)
+    };
+    logistics::OpenRouteRequest => route::open;
+    logistics::ChangeRouteRequest => route::change;
+    logistics::CloseRouteRequest => route::close;
+    logistics::GetRouteRequest => |r| id(SERVICE, "route_id", &r.route_id);
+    logistics::ListRoutesRequest => |r| page(SERVICE, r.page_size, &r.page_token);
+    logistics::ListWaitingGoodsRequest => |r| {
+        route::waiting(r)?;
+        page(SERVICE, r.page_size, &r.page_token)
+    };
 };

@@ -1,5 +1,6 @@
 //! What holds for every plan, every day and every history.
 
+mod absurd;
 mod days;
 #[path = "../rules/haulage.rs"]
 mod haulage;
