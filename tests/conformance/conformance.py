@@ -21,6 +21,9 @@ PARTS = [
     "watching",
     "reports",
     "handover",
+    "proofs",
+    "webhooks",
+    "manners",
     # What the others have seen is looked at last.
     "reasons",
 ]

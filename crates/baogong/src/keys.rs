@@ -149,6 +149,8 @@ pub fn create(dir: &Path, partitions: u32, urls: &Urls) -> anyhow::Result<usize>
     }
     let names = Service::ALL.map(Service::name);
     text += &policy_text::quorum("suite", QUORUM, &names);
+    // With which webhooks are signed.
+    logistics::webhook::secret::SecretKey::open(dir, true)?;
     if !old {
         let _: Policy = text.parse().context("the policy that was made")?;
         write_policy(&policy_file, &text)?;

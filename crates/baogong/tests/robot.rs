@@ -17,7 +17,7 @@ use proto::{
     },
     time::to_proto,
 };
-use service_kit::config::{ClockKind, NatsOptions, ServiceOptions};
+use service_kit::config::{ClockKind, NatsOptions, SealingOptions, ServiceOptions};
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, transport::Channel};
@@ -56,6 +56,11 @@ impl Site {
             nats: NatsOptions {
                 url: nats.url(),
                 ..NatsOptions::default()
+            },
+            sealing: SealingOptions {
+                master_key_file: directory.path().join("master.key"),
+                create_master_key: true,
+                ..SealingOptions::default()
             },
             ..base()
         };

@@ -11,7 +11,20 @@ GUIDE = pathlib.Path(__file__).parents[3] / "docs/PARTNER_GUIDE.md"
 # Reasons that a client cannot bring about, each with why.
 OUT_OF_REACH = {
     "CAPACITY_INVALID": "a weight of nothing is refused as INVALID_FIELDS before",
-    "PROOF_INCOMPLETE": "no method takes proofs yet",
+    "ORDER_UNKNOWN": "needs a load of parcels, which a household's order makes",
+    "PARCEL_ON_LOAD": "the same",
+    "ROUTE_INVALID": "needs a checkpoint that the area has registered",
+    "ROUTE_CONFLICT": "the same",
+    "ROUTE_CLOSED": "the same",
+    "PHOTO_QUOTA_USED_UP": "512 MiB in a day",
+    "PHOTO_DISK": "needs a disk that fails",
+    "PHOTO_MISSING": "needs a disk that was lost",
+    "PHOTO_ERASED": "90 days on a test clock would run every other timer too",
+    "SHIPMENT_FULL": "50 proofs of one shipment; tested beside the domain",
+    "UPLOAD_STALLED": "30 real seconds without a chunk; tested over gRPC in Rust",
+    "UPLOAD_TAKEN_OVER": "a race of two uploads; tested over gRPC in Rust",
+    "UPLOAD_MIXED": "the guard refuses another firm's message before",
+    "UPLOADS_TOO_MANY": "eight at once; tested over gRPC in Rust",
 }
 
 

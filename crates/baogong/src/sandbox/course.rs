@@ -185,6 +185,13 @@ impl Course {
         let seen = d.told(id).await?;
         let shipment = sheet.needs("declares the hand-over", declared, &seen)?;
         d.take_over(id).await?;
+        let proved = async || Ok(d.proofs(id).await?.into_iter().next());
+        let proved = d.until(proved).await?;
+        sheet.needs(
+            "gives a proof of the delivery",
+            proved,
+            "no proof was recorded",
+        )?;
         d.close(id).await?;
         Ok(shipment)
     }

@@ -165,7 +165,11 @@ impl http_body::Body for ReadBody {
         self.ends_with(&slow)
     }
 
+    // A refusal in headers alone has no body, and must not be given an empty
+    // one: gRPC's C core takes a data frame that ends the stream for a fault.
     fn is_end_stream(&self) -> bool {
-        self.over
+        let state = self.flow.state.lock();
+        let source = state.source.as_ref();
+        self.over || source.is_some_and(|source| source.body.is_end_stream())
     }
 }

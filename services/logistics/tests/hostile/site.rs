@@ -20,7 +20,7 @@ use proto::logistics::v1::{
 };
 use service_kit::{
     access::{AccessMode, AccessOptions},
-    config::{ClockKind, NatsOptions, ServiceOptions},
+    config::{ClockKind, NatsOptions, SealingOptions, ServiceOptions},
     edge::LimitsOptions,
     host::Addresses,
 };
@@ -79,6 +79,11 @@ impl Site {
             nats: NatsOptions {
                 url: nats.url(),
                 ..NatsOptions::default()
+            },
+            sealing: SealingOptions {
+                master_key_file: directory.path().join("master.key"),
+                create_master_key: true,
+                ..SealingOptions::default()
             },
             access: AccessOptions {
                 mode: AccessMode::Tokens,

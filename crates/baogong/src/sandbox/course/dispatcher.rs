@@ -9,9 +9,10 @@ use decider::Role;
 use proto::logistics::v1::{
     CancelShipmentRequest, Carrier, ChangeLoadRequest, CloseIncidentRequest, CloseShipmentRequest,
     DraftShipmentRequest, GetCarrierRequest, GetShipmentRequest, IncidentKind, IssuePassRequest,
-    ListPassesRequest, ListShipmentsRequest, Load, LoadLine, OpenIncidentRequest, Pass, PassState,
-    Pickup, Place, PlaceKind, RegisterCarrierRequest, RevokePassRequest, Shipment, ShipmentState,
-    TenderShipmentRequest, TransferCustodyRequest, WithdrawTenderRequest,
+    ListPassesRequest, ListProofsRequest, ListShipmentsRequest, Load, LoadLine,
+    OpenIncidentRequest, Pass, PassState, Pickup, Place, PlaceKind, Proof, RegisterCarrierRequest,
+    RevokePassRequest, Shipment, ShipmentState, TenderShipmentRequest, TransferCustodyRequest,
+    WithdrawTenderRequest,
 };
 use tokio::time::Instant;
 use tonic::{Code, Request, Status};
@@ -186,6 +187,23 @@ impl Dispatcher {
             })
             .await?;
         Ok(answer.shipment.unwrap_or_default())
+    }
+
+    pub(super) async fn proofs(&self, id: &str) -> Result<Vec<Proof>, Status> {
+        let request = ListProofsRequest {
+            area: self.area.clone(),
+            carrier_id: self.firm.clone(),
+            shipment_id: id.to_owned(),
+            ..Default::default()
+        };
+        let answer = self
+            .suite
+            .call(async |suite| {
+                let mut client = suite.partner;
+                client.list_proofs(dispatcher(request.clone())).await
+            })
+            .await?;
+        Ok(answer.proofs)
     }
 
     /// Where it stands, in words.
