@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use decider::Service;
+use logistics::webhook;
 use service_kit::{
     durable_file,
     notary::keys::{log_key_file, make, read, witness_key_file, witness_name},
@@ -150,7 +151,7 @@ pub fn create(dir: &Path, partitions: u32, urls: &Urls) -> anyhow::Result<usize>
     let names = Service::ALL.map(Service::name);
     text += &policy_text::quorum("suite", QUORUM, &names);
     // With which webhooks are signed.
-    logistics::webhook::secret::SecretKey::open(dir, true)?;
+    webhook::secret::SecretKey::open(dir, true)?;
     if !old {
         let _: Policy = text.parse().context("the policy that was made")?;
         write_policy(&policy_file, &text)?;
@@ -323,7 +324,9 @@ fn list(dir: &Path) -> anyhow::Result<()> {
     let entries = fs::read_dir(dir).with_context(|| format!("{} cannot be read", dir.display()))?;
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|kind| kind == "key") {
+        // The key of webhooks lies here too, and signs no checkpoint.
+        let is_key = path.extension().is_some_and(|kind| kind == "key");
+        if is_key && !path.ends_with(webhook::secret::FILE) {
             let key = read(&path, KeyUse::Log).or_else(|_| read(&path, KeyUse::Cosigner))?;
             files.insert(key.public().to_string(), path);
         }
