@@ -31,7 +31,8 @@ const UPLOAD_TIME: Duration = Duration::from_secs(600);
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         metrics::counter!(
-            "baogong_photos_refused_total", "reason" => refusal.reason()
+            "baogong_photos_refused_total",
+            "service" => SERVICE.name(), "reason" => refusal.reason()
         )
         .increment(1);
         status(

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use decider::Position;
+use decider::{Position, Service};
 use logistics_domain::{Logistics, State};
 use service_kit::partition::{Partition, machine::Machine};
 use tokio::time::Instant;
@@ -109,7 +109,9 @@ impl Keeper {
             ("baogong_photos", found.photos),
             ("baogong_photos_missing", found.missing),
         ] {
-            metrics::gauge!(name, "partition" => partition.clone()).set(count as f64);
+            let service = Service::Logistics.name();
+            metrics::gauge!(name, "service" => service, "partition" => partition.clone())
+                .set(count as f64);
         }
     }
 }

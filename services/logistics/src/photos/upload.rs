@@ -63,8 +63,6 @@ pub struct Running {
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-type Turn = Arc<OwnedMutexGuard<()>>;
-
 /// Its place among those under way, also while it waits for its turn.
 struct Place {
     store: Arc<Store>,
@@ -85,12 +83,16 @@ impl Drop for Place {
     }
 }
 
-pub struct Upload {
+/// Held until the last write has ended: that goes on for a moment when the
+/// upload is dropped, and nobody else may write meanwhile.
+struct Turn {
     place: Place,
+    _guard: OwnedMutexGuard<()>,
+}
+
+pub struct Upload {
+    turn: Arc<Turn>,
     over: CancellationToken,
-    /// Given to what writes, too: that goes on for a moment when the upload is
-    /// dropped, and nobody else may write meanwhile.
-    turn: Turn,
     path: PathBuf,
     written: Option<Written>,
     size: u64,
@@ -149,11 +151,14 @@ impl Store {
             id,
             number,
         };
-        let mut upload = Upload {
-            path,
+        let turn = Turn {
             place,
+            _guard: turn.lock_owned().await,
+        };
+        let mut upload = Upload {
+            turn: Arc::new(turn),
             over,
-            turn: Arc::new(turn.lock_owned().await),
+            path,
             written: None,
             size,
             format,
@@ -249,16 +254,16 @@ impl Upload {
                 format: format_word(self.format),
             });
         }
-        if written.hasher.finalize()[..] != self.place.id.hash {
+        if written.hasher.finalize()[..] != self.turn.place.id.hash {
             self.discard();
             return Err(Refusal::Hash);
         }
-        let pin = self.place.store.pin(self.place.id.hash);
+        let pin = self.turn.place.store.pin(self.turn.place.id.hash);
         let (from, to) = (
             self.path.clone(),
-            self.place.store.path(&self.place.id.hash),
+            self.turn.place.store.path(&self.turn.place.id.hash),
         );
-        let root = self.place.store.folder.clone();
+        let root = self.turn.place.store.folder.clone();
         let file = written.file;
         blocking(&self.turn, move || place(&file, &from, &to, &root)).await?;
         Ok(pin)
@@ -362,7 +367,7 @@ fn format_word(format: PhotoFormat) -> &'static str {
 }
 
 async fn blocking<T: Send + 'static>(
-    turn: &Turn,
+    turn: &Arc<Turn>,
     run: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Refusal> {
     let turn = Arc::clone(turn);
@@ -377,4 +382,33 @@ async fn blocking<T: Send + 'static>(
             tracing::error!(%error, "a photo cannot be stored");
             Refusal::Disk
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_begins_before_the_last_write_of_another_has_ended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(Store::open(folder.path()).expect("a store"));
+        let id = UploadId {
+            area: "632725100".into(),
+            carrier_id: "acme".into(),
+            shipment_id: "s-1".into(),
+            hash: [1; 32],
+        };
+        let begin = || store.begin(id.clone(), PhotoFormat::Jpeg, 100, 0);
+        let Ok(first) = begin().await else {
+            panic!("nobody is there")
+        };
+        // As a write has it that goes on when its call was cut off.
+        let writing = Arc::clone(&first.turn);
+        drop(first);
+        let mut second = Box::pin(begin());
+        assert!(futures::poll!(&mut second).is_pending());
+        drop(writing);
+        assert!(second.await.is_ok());
+        assert!(store.running.lock().is_empty());
+    }
 }

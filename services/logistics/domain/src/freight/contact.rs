@@ -32,13 +32,9 @@ impl Shipment {
         }
     }
 
-    fn has_personal_data(&self) -> bool {
-        let named = || self.proofs.iter().any(|proof| proof.recipient.is_some());
-        !self.contacts.is_empty() || self.pin.is_some() || named()
-    }
-
     pub(crate) fn erasure_due(&self) -> Option<Timestamp> {
-        let ended = self.ended.filter(|_| self.has_personal_data())?;
+        let owed = self.keyed && self.personal_erased.is_none();
+        let ended = self.ended.filter(|_| owed)?;
         Some(ended.plus_minutes(PERSONAL_DAYS * 24 * 60))
     }
 
@@ -100,6 +96,7 @@ pub(crate) fn contacts_set(
     event: &pb::ShipmentContactsSet,
 ) {
     freight.change(&event.shipment_id, moment, |shipment| {
+        shipment.keyed |= !event.contacts.is_empty();
         let contacts = event.contacts.iter();
         shipment.contacts = contacts
             .filter_map(|one| Some((one.stop_id.clone(), one.contact.clone()?)))

@@ -48,6 +48,7 @@ pub(crate) fn issue(
 
 pub(crate) fn issued(freight: &mut Freight, moment: &Moment<'_>, event: &pb::PinIssued) {
     freight.change(&event.shipment_id, moment, |shipment| {
+        shipment.keyed = true;
         shipment.pin = Some(Pin {
             mac: event.pin_mac.clone(),
             tries: 0,

@@ -108,6 +108,7 @@ pub(crate) fn recorded(freight: &mut Freight, moment: &Moment<'_>, event: &pb::P
     let first = Some(&event.barcode).filter(|barcode| !barcode.is_empty());
     let barcodes = first.into_iter().chain(&event.further_barcodes).cloned();
     freight.change(&event.shipment_id, moment, |shipment| {
+        shipment.keyed |= event.recipient.is_some();
         shipment.proofs.push(Proof {
             proof_id: event.proof_id.clone(),
             stop_id: event.stop_id.clone(),

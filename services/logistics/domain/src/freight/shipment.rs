@@ -111,6 +111,8 @@ pub struct Shipment {
     pub pin: Option<Pin>,
     /// Whom the driver asks for, by stop; at the destination under nothing.
     pub contacts: BTreeMap<String, Sealed>,
+    /// Something was ever sealed for it: what was taken back stands in the log.
+    pub keyed: bool,
     /// When what is personal of it was erased, and when the key was destroyed.
     pub personal_erased: Option<Timestamp>,
     pub key_destroyed: Option<Timestamp>,
@@ -334,6 +336,7 @@ fn made(event: &pb::ShipmentDrafted, area: &Area, at: Timestamp, revision: Revis
         photos: vec![],
         pin: None,
         contacts: BTreeMap::new(),
+        keyed: false,
         personal_erased: None,
         key_destroyed: None,
         incidents: BTreeMap::new(),

@@ -170,6 +170,21 @@ fn looking_leaves_the_shipment_at_its_revision() {
 }
 
 #[test]
+fn contacts_that_were_taken_back_cost_the_key_as_well() {
+    let mut spec = haulage();
+    let (id, _) = assigned(&mut spec, one_farm());
+    spec.accept(contacts(&id, &[""]).into());
+    spec.accept(contacts(&id, &[]).into());
+    let cancel = CancelShipment {
+        shipment_id: id.clone(),
+        reason: "the hotel is closed".into(),
+    };
+    spec.accept(cancel.into());
+    spec.elapse(hours(PERSONAL_DAYS * 24));
+    assert_eq!(spec.state.shipment_keys_owed_count(), 1);
+}
+
+#[test]
 fn thirty_days_after_its_end_it_is_forgotten_and_the_key_is_owed() {
     let mut spec = haulage();
     let (id, _) = assigned(&mut spec, one_farm());
