@@ -36,6 +36,7 @@ const fn surplus(rejection: &SurplusRejection) -> Code {
         SurplusRejection::PriceInvalid { .. }
         | SurplusRejection::CapBelowReference { .. }
         | SurplusRejection::Times { .. } => Code::InvalidArgument,
+        SurplusRejection::TooManyMatches { .. } => Code::OutOfRange,
         SurplusRejection::AboveCap { .. }
         | SurplusRejection::ListingMatched { .. }
         | SurplusRejection::ListingOver { .. }

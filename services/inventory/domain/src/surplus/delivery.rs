@@ -2,6 +2,8 @@
 //! buyer took over, and shipments that will not arrive. The line of a load has
 //! the id of its match.
 
+use std::collections::BTreeSet;
+
 use decider::Context;
 use proto::{
     InventoryEvent,
@@ -9,7 +11,7 @@ use proto::{
 };
 
 use super::{
-    Match, Surplus,
+    Match, Surplus, SurplusRejection,
     command::{DeliverMatches, FailMatches, ShipMatches},
 };
 use crate::{
@@ -29,18 +31,27 @@ pub(crate) fn ship(
 ) -> Result<Vec<InventoryEvent>, Rejection> {
     let named = wanted.match_ids.iter();
     let matches = named.filter_map(|id| state.surplus.trade(&context.area, id));
-    let shipped = matches
+    let shipped: Vec<&Match> = matches
         .filter(|trade| trade.is_to_come() && trade.shipment_id != wanted.shipment_id)
-        .take(MATCHES_MAX);
-    Ok(shipped
-        .map(|trade| {
-            MatchShipped {
-                match_id: trade.match_id.clone(),
-                shipment_id: wanted.shipment_id.clone(),
-            }
-            .into()
-        })
-        .collect())
+        .collect();
+    let known = state.surplus.shipments.get(&wanted.shipment_id);
+    let count = shipped.len() + known.map_or(0, BTreeSet::len);
+    if count > MATCHES_MAX {
+        return Err(SurplusRejection::TooManyMatches {
+            shipment_id: wanted.shipment_id.clone(),
+            matches: count,
+            max: MATCHES_MAX,
+        }
+        .into());
+    }
+    let shipped = shipped.into_iter().map(|trade| {
+        MatchShipped {
+            match_id: trade.match_id.clone(),
+            shipment_id: wanted.shipment_id.clone(),
+        }
+        .into()
+    });
+    Ok(shipped.collect())
 }
 
 /// Of a line that was not taken over, and is with no other shipment, nothing
@@ -100,7 +111,6 @@ fn of_shipment<'a>(
         .flatten()
         .filter_map(|id| state.surplus.trade(&context.area, id))
         .filter(|trade| trade.is_to_come())
-        .take(MATCHES_MAX)
 }
 
 pub(crate) fn shipped(

@@ -83,6 +83,16 @@ pub enum SurplusRejection {
         state: MatchState,
         needed: &'static str,
     },
+    /// Of a load that somebody drafted by hand: nobody is answered with it, it
+    /// is recorded.
+    #[error(
+        "shipment {shipment_id} would carry {matches} matches, and {max} are the most: draft several"
+    )]
+    TooManyMatches {
+        shipment_id: String,
+        matches: usize,
+        max: usize,
+    },
     #[error("the answer to match {match_id} was due {}: wait for the next proposal", to_proto(*due))]
     AnswerTooLate { match_id: String, due: Timestamp },
 }
@@ -115,6 +125,7 @@ impl Rejected for SurplusRejection {
             Self::DemandOver { .. } => "BULK_DEMAND_OVER",
             Self::MatchIs { .. } => "MATCH_STATE",
             Self::AnswerTooLate { .. } => "ANSWER_TOO_LATE",
+            Self::TooManyMatches { .. } => "TOO_MANY_MATCHES",
         }
     }
 }

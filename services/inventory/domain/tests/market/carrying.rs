@@ -1,6 +1,6 @@
 //! What logistics tells of matches, and the loss that was avoided (S09).
 
-use decider::Area;
+use decider::{Area, Rejected};
 use inventory_domain::{FenPerKg, Grams, Units};
 use proto::InventoryEvent as E;
 use proto::inventory::v1::{MatchFailure, MatchState};
@@ -138,6 +138,24 @@ fn what_was_delivered_or_only_proposed_is_not_shipped() {
     pass(&mut market, 1);
     let proposed = matches(&market, MatchState::Proposed).remove(0);
     assert_eq!(hear(&mut market, shipped("S-3", &[&proposed.match_id])), []);
+}
+
+#[test]
+fn a_load_with_more_matches_than_can_be_recorded_at_once_is_refused() {
+    let mut market = market();
+    for n in 0..101 {
+        offer(&mut market, &format!("g{n:03}"), 1);
+    }
+    want(&mut market, "hotel", 101);
+    propose(&mut market);
+    let all = confirm_all(&mut market);
+    let ids: Vec<&str> = all.iter().map(|m| m.match_id.as_str()).collect();
+    assert_eq!(hear(&mut market, shipped("S-1", &ids[1..])).len(), 100);
+    let more = proto::AnyEvent::Logistics(reloaded("S-1", &ids));
+    let answers = market.react(decider::Service::Logistics, more);
+    let refused = answers.into_iter().find_map(Result::err);
+    assert_eq!(refused.expect("one too many").reason(), "TOO_MANY_MATCHES");
+    sound(&market);
 }
 
 #[test]
