@@ -12,7 +12,7 @@ use std::{
 
 use access::{Grant, Issuer, TokenOrder};
 use anyhow::Context;
-use decider::Role;
+use decider::{Area, Role};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use service_kit::{
@@ -126,6 +126,28 @@ impl AccessFile {
             ttl_secs,
             grant,
         })
+    }
+}
+
+impl AccessFile {
+    /// A token of a partner firm in one area.
+    ///
+    /// # Errors
+    /// The issuer's key cannot be read.
+    pub fn issue_to_firm(
+        &self,
+        carrier: &str,
+        area: &Area,
+        ttl: Duration,
+    ) -> anyhow::Result<String> {
+        let issuer = secret::issuer(&self.key_file, false)?;
+        let grant = Grant {
+            roles: vec![Role::Carrier.name().to_owned()],
+            areas: vec![area.to_string()],
+            carrier: Some(carrier.to_owned()),
+            ..Grant::default()
+        };
+        Ok(self.issue(&issuer, carrier, grant, ttl.as_secs()))
     }
 }
 

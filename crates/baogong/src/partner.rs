@@ -5,7 +5,7 @@ mod tell;
 
 use std::{path::PathBuf, time::Duration};
 
-use access::{Grant, Older, Revocation};
+use access::{Older, Revocation};
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use decider::{Area, Role, is_code};
@@ -13,10 +13,7 @@ use proto::logistics::v1::{
     GetCarrierRequest, RegisterCarrierRequest, RegisterDriverRequest, RegisterVehicleRequest,
     ResumeCarrierRequest, SuspendCarrierRequest, WithdrawDriverRequest, WithdrawVehicleRequest,
 };
-use service_kit::{
-    access::{now_secs, secret},
-    peers::client::TlsArgs,
-};
+use service_kit::{access::now_secs, peers::client::TlsArgs};
 use tonic::Code;
 
 use crate::{
@@ -318,15 +315,7 @@ fn issuer_of(firm: &Firm) -> anyhow::Result<AccessFile> {
 }
 
 fn make(firm: &Firm, ttl: Duration) -> anyhow::Result<String> {
-    let access = issuer_of(firm)?;
-    let issuer = secret::issuer(&access.key_file, false)?;
-    let grant = Grant {
-        roles: vec![Role::Carrier.name().to_owned()],
-        areas: vec![firm.place.area.to_string()],
-        carrier: Some(firm.carrier.clone()),
-        ..Grant::default()
-    };
-    Ok(access.issue(&issuer, &firm.carrier, grant, ttl.as_secs()))
+    issuer_of(firm)?.issue_to_firm(&firm.carrier, &firm.place.area, ttl)
 }
 
 /// Makes a token and hands it out.
@@ -382,11 +371,7 @@ async fn suspend(arguments: &SuspendArgs) -> anyhow::Result<()> {
     )?;
     println!("{} is suspended in {}.", firm.carrier, firm.place.area);
     if arguments.revoke_tokens {
-        let older = Older {
-            before_secs: now_secs() + 1,
-            from_secs: 0,
-        };
-        let revocation = Revocation::Carrier(firm.carrier.clone(), older);
+        let revocation = Revocation::Carrier(firm.carrier.clone(), token::until_now());
         let list = issuer_of(firm)?.revocations_file;
         let line = token::add_revocation(&list, &revocation, &arguments.reason)?;
         println!("{}: {line}", list.display());

@@ -9,11 +9,10 @@ mod switchboard;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use access::Grant;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use decider::{Area, Role, Service};
-use service_kit::{access::secret, peers::client::TlsArgs};
+use decider::{Area, Service};
+use service_kit::peers::client::TlsArgs;
 use tokio::net::TcpListener;
 
 use crate::{client::Suite, partner, suite::SuiteFile, token};
@@ -117,14 +116,7 @@ pub async fn run(arguments: SandboxArgs) -> anyhow::Result<bool> {
     match &file.access {
         None => println!("  token     none is asked for (--open)"),
         Some(access) => {
-            let issuer = secret::issuer(&access.key_file, false)?;
-            let grant = Grant {
-                roles: vec![Role::Carrier.name().to_owned()],
-                areas: vec![arguments.area.to_string()],
-                carrier: Some(arguments.carrier.clone()),
-                ..Grant::default()
-            };
-            let issued = access.issue(&issuer, &arguments.carrier, grant, TOKEN_TTL.as_secs());
+            let issued = access.issue_to_firm(&arguments.carrier, &arguments.area, TOKEN_TTL)?;
             token::hand_out(&issued, Some(&arguments.token_out))?;
             println!("  token     in {}", arguments.token_out.display());
         }

@@ -352,11 +352,7 @@ fn revoke(arguments: &RevokeArgs) -> anyhow::Result<()> {
         None => of_suite(&arguments.suite)?.revocations_file,
     };
     let what = &arguments.what;
-    // Those of this second too: tokens count in whole seconds.
-    let older = Older {
-        before_secs: now_secs() + 1,
-        from_secs: 0,
-    };
+    let older = until_now();
     let revocation = match (&what.token, &what.id, &what.subject, &what.carrier) {
         (Some(token), ..) => Revocation::Token(id_of(&given(token)?)?),
         (_, Some(id), ..) => Revocation::Token(id.clone()),
@@ -368,6 +364,16 @@ fn revoke(arguments: &RevokeArgs) -> anyhow::Result<()> {
     println!("{}: {line}", path.display());
     println!("Services that read this list refuse it within a second.");
     Ok(())
+}
+
+/// All tokens that were issued until now, this second included: tokens count in
+/// whole seconds. They are refused at once.
+#[must_use]
+pub fn until_now() -> Older {
+    Older {
+        before_secs: now_secs() + 1,
+        from_secs: 0,
+    }
 }
 
 /// Adds a line to a list of revocations, and gives it.

@@ -21,7 +21,6 @@ use proto::logistics::v1::{WatchTendersRequest, WatchTendersResponse};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    time::Instant,
 };
 use tonic::{
     Code, Status,
@@ -185,18 +184,10 @@ impl Forward {
         match method.as_str() {
             // Streams of requests are passed on as they come.
             "StreamReports" | "UploadPhoto" => {
-                let begun = Instant::now();
+                let mut seen = Seen::begins(&method);
                 let answer = self.pass_on(request).await;
-                let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
-                self.board.saw(Seen {
-                    begun,
-                    method,
-                    request_id: String::new(),
-                    request: Bytes::new(),
-                    code,
-                    reason: String::new(),
-                    fault: None,
-                });
+                seen.code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
+                self.board.saw(seen);
                 answer
             }
             "WatchTenders" => self.watch(request).await,
@@ -219,34 +210,23 @@ impl Forward {
         method: String,
         request: Request<Body>,
     ) -> Result<Response<Body>, Status> {
-        let begun = Instant::now();
+        let mut seen = Seen::begins(&method);
         self.board.pass(&method).await;
         let (parts, body) = request.into_parts();
         let whole = body.collect().await?.to_bytes();
         let message = whole.slice(PREFIX_BYTES.min(whole.len())..);
         let reads = ["Get", "List", "Check", "Server"];
-        let request_id = if reads.iter().any(|prefix| method.starts_with(prefix)) {
-            String::new()
-        } else {
-            Head::decode(message.clone()).map_or_else(|_| String::new(), |head| head.request_id)
-        };
-        let fault = if request_id.is_empty() {
-            None
-        } else {
-            self.board.fault()
-        };
-        let mut seen = Seen {
-            begun,
-            method,
-            request_id,
-            request: message,
-            code: Code::Ok,
-            reason: String::new(),
-            fault,
-        };
+        if !reads.iter().any(|prefix| method.starts_with(prefix)) {
+            seen.request_id = Head::decode(message.clone()).unwrap_or_default().request_id;
+        }
+        seen.request = message;
+        if !seen.request_id.is_empty() {
+            seen.fault = self.board.fault();
+        }
+        let fault = seen.fault;
         if let Some(Fault::Throttled(delay)) = fault {
             let status = throttled(delay);
-            self.note(&mut seen, &status);
+            self.note(seen, &status);
             return Err(status);
         }
         let answer = self.pass_on(Request::from_parts(parts, Body::new(Full::new(whole))));
@@ -254,12 +234,12 @@ impl Forward {
         let body = body.collect().await?;
         if fault == Some(Fault::AnswerLost) {
             let status = Status::unavailable("the sandbox lost the answer");
-            self.note(&mut seen, &status);
+            self.note(seen, &status);
             return Err(status);
         }
-        let trailers = body.trailers().unwrap_or(&parts.headers);
-        if let Some(status) = status_in(trailers).or_else(|| status_in(&parts.headers)) {
-            self.note(&mut seen, &status);
+        let refused = body.trailers().and_then(status_in);
+        if let Some(status) = refused.or_else(|| status_in(&parts.headers)) {
+            self.note(seen, &status);
         } else {
             self.board.saw(seen);
         }
@@ -275,33 +255,25 @@ impl Forward {
         Ok(Response::from_parts(parts, body))
     }
 
-    fn note(&self, seen: &mut Seen, status: &Status) {
+    fn note(&self, mut seen: Seen, status: &Status) {
         seen.code = status.code();
         seen.reason = status
             .get_details_error_info()
             .map_or_else(String::new, |info| info.reason);
-        self.board.saw(seen.clone());
+        self.board.saw(seen);
     }
 
     async fn watch(self, request: Request<Body>) -> Result<Response<Body>, Status> {
-        let begun = Instant::now();
+        let mut seen = Seen::begins("WatchTenders");
         let (parts, body) = request.into_parts();
         let whole = body.collect().await?.to_bytes();
         let message = whole.slice(PREFIX_BYTES.min(whole.len())..);
         let after = WatchTendersRequest::decode(message.clone());
+        seen.request = message;
         let answer = self.pass_on(Request::from_parts(parts, Body::new(Full::new(whole))));
         let answer = answer.await?;
-        let mut seen = Seen {
-            begun,
-            method: "WatchTenders".to_owned(),
-            request_id: String::new(),
-            request: message,
-            code: Code::Ok,
-            reason: String::new(),
-            fault: None,
-        };
         if let Some(status) = status_in(answer.headers()) {
-            self.note(&mut seen, &status);
+            self.note(seen, &status);
             return Ok(answer);
         }
         self.board.saw(seen);

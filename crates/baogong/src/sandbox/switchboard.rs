@@ -25,6 +25,21 @@ pub struct Seen {
     pub fault: Option<Fault>,
 }
 
+impl Seen {
+    /// A call that begins now, as if it were answered with OK.
+    pub(super) fn begins(method: &str) -> Self {
+        Self {
+            begun: Instant::now(),
+            method: method.to_owned(),
+            request_id: String::new(),
+            request: Bytes::new(),
+            code: Code::Ok,
+            reason: String::new(),
+            fault: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Refused with RESOURCE_EXHAUSTED and how long to wait.

@@ -42,7 +42,21 @@ fn operator<T>(message: T) -> Request<T> {
     by(Role::Operator, "sandbox", message)
 }
 
-/// A dispatcher's call, with the area, and an id where something changes.
+/// A call that is made again with the same request while the suite is away.
+macro_rules! call {
+    ($self:expr, $client:ident.$method:ident, $by:ident, $request:expr) => {{
+        let request = &$request;
+        $self
+            .suite
+            .call(async |suite| {
+                let mut client = suite.$client;
+                client.$method($by(request.clone())).await
+            })
+            .await
+    }};
+}
+
+/// A dispatcher's call that changes something, with the area and an id.
 macro_rules! freight {
     ($self:expr, $method:ident, $request:ident { $($field:ident: $value:expr),* $(,)? }) => {{
         let request = $request {
@@ -50,14 +64,7 @@ macro_rules! freight {
             area: $self.area.clone(),
             $($field: $value,)*
         };
-        let request = &request;
-        $self
-            .suite
-            .call(async |suite| {
-                let mut client = suite.freight;
-                client.$method(dispatcher(request.clone())).await
-            })
-            .await
+        call!($self, freight.$method, dispatcher, request)
     }};
 }
 
@@ -128,13 +135,7 @@ impl Dispatcher {
             state: state.into(),
             ..Default::default()
         };
-        let answer = self
-            .suite
-            .call(async |suite| {
-                let mut client = suite.partner;
-                client.list_passes(dispatcher(request.clone())).await
-            })
-            .await?;
+        let answer = call!(self, partner.list_passes, dispatcher, request)?;
         Ok(answer.passes)
     }
 
@@ -161,13 +162,7 @@ impl Dispatcher {
             carrier_id: self.firm.clone(),
             ..Default::default()
         };
-        let answer = self
-            .suite
-            .call(async |suite| {
-                let mut client = suite.freight;
-                client.get_carrier(dispatcher(request.clone())).await
-            })
-            .await?;
+        let answer = call!(self, freight.get_carrier, dispatcher, request)?;
         Ok(answer.carrier.unwrap_or_default())
     }
 
@@ -179,13 +174,7 @@ impl Dispatcher {
             shipment_id: id.to_owned(),
             ..Default::default()
         };
-        let answer = self
-            .suite
-            .call(async |suite| {
-                let mut client = suite.partner;
-                client.get_shipment(dispatcher(request.clone())).await
-            })
-            .await?;
+        let answer = call!(self, partner.get_shipment, dispatcher, request)?;
         Ok(answer.shipment.unwrap_or_default())
     }
 
@@ -196,13 +185,7 @@ impl Dispatcher {
             shipment_id: id.to_owned(),
             ..Default::default()
         };
-        let answer = self
-            .suite
-            .call(async |suite| {
-                let mut client = suite.partner;
-                client.list_proofs(dispatcher(request.clone())).await
-            })
-            .await?;
+        let answer = call!(self, partner.list_proofs, dispatcher, request)?;
         Ok(answer.proofs)
     }
 
@@ -390,13 +373,7 @@ impl Dispatcher {
             kind: IncidentKind::CheckpointClosed.into(),
             note: "the sandbox closes the checkpoint".to_owned(),
         };
-        let answer = self
-            .suite
-            .call(async |suite| {
-                let mut client = suite.partner;
-                client.open_incident(operator(request.clone())).await
-            })
-            .await?;
+        let answer = call!(self, partner.open_incident, operator, request)?;
         Ok(answer.incident_id)
     }
 
@@ -427,13 +404,7 @@ impl Dispatcher {
             page_size: PAGE,
             ..Default::default()
         };
-        let answer = self
-            .suite
-            .call(async |suite| {
-                let mut client = suite.partner;
-                client.list_shipments(dispatcher(request.clone())).await
-            })
-            .await?;
+        let answer = call!(self, partner.list_shipments, dispatcher, request)?;
         for shipment in answer.shipments {
             let cancelled = freight!(
                 self,
