@@ -64,7 +64,7 @@ baseline: ## Take additions to the protos into the compatibility baseline
 	BAOGONG_WRITE_BASELINE=1 cargo test $(CARGOFLAGS) -p baogong-proto --test baseline
 
 conformance: setup ## The promises of docs/PARTNER_GUIDE.md, checked in Python, against suites of its own
-	BAOGONG_REQUIRE_PYTHON=1 cargo test $(CARGOFLAGS) -p baogong-system-tests --test system \
+	REQUIRE_PYTHON=1 cargo test $(CARGOFLAGS) -p baogong-system-tests --test system \
 		-- --nocapture --test-threads=1 conformance $(ARGS)
 
 load: setup ## 200 partner firms at once, 2,000 reports/s; ARGS="--cut 2s" cuts their connections

@@ -1,7 +1,7 @@
 //! The suite as a partner firm's client in another language sees it: the
 //! conformance suite against one process and against the services one by one,
 //! and the example client on the sandbox's course. Needs python3, which
-//! `BAOGONG_REQUIRE_PYTHON` makes sure of.
+//! `REQUIRE_PYTHON` makes sure of.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ fn has_python() -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    let required = std::env::var_os("BAOGONG_REQUIRE_PYTHON").is_some();
+    let required = std::env::var_os("REQUIRE_PYTHON").is_some();
     assert!(
         has || !required,
         "python3 with venv is needed: on Debian and Ubuntu install python3-venv"

@@ -64,6 +64,26 @@ fn a_wrong_configuration_is_refused_before_anything_starts() {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("nowhere.toml"));
 }
 
+/// Who keeps a token for the commands starts services from the same shell.
+#[test]
+fn the_variables_of_clients_are_none_of_a_service_and_others_are_refused() {
+    let with = |name: &str| {
+        Command::new(binaries().join("order"))
+            .arg("--print-config")
+            .env(name, "x")
+            .output()
+            .expect("runs")
+    };
+    for name in ["BAOGONG_CA", "BAOGONG_TOKEN", "BAOGONG_TOKEN_FILE"] {
+        let output = with(name);
+        assert!(output.status.success(), "{name}: {output:?}");
+    }
+    let output = with("BAOGONG_SERVICE_GRPC_ADDRESS");
+    assert!(!output.status.success());
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("SERVICE_GRPC_ADDRESS"), "{error}");
+}
+
 #[test]
 fn every_service_serves_health_reflection_status_and_metrics_and_ends_cleanly() {
     let mut suite = Suite::start().expect("a suite");

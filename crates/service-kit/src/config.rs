@@ -302,6 +302,11 @@ pub enum ConfigError {
     },
 }
 
+/// Variables `BAOGONG_…` of the commands that call services
+/// ([`ClientArgs`](crate::peers::client::ClientArgs)). A person who keeps a
+/// token in the environment starts services from the same shell.
+const OF_CLIENTS: &[&str] = &["CA", "TOKEN", "TOKEN_FILE"];
+
 impl<A: Default + Serialize + DeserializeOwned> Config<A> {
     /// # Errors
     /// The file is missing or wrong, a field is unknown, a value out of range.
@@ -314,7 +319,7 @@ impl<A: Default + Serialize + DeserializeOwned> Config<A> {
             figment = figment.merge(Toml::file_exact(file));
         }
         let config: Self = figment
-            .merge(Env::prefixed("BAOGONG_").split("__"))
+            .merge(Env::prefixed("BAOGONG_").ignore(OF_CLIENTS).split("__"))
             .extract()
             .map_err(|e| ConfigError::Parse(Box::new(e)))?;
         config.check()?;
