@@ -27,8 +27,10 @@ use proto::{
 use service_kit::peers::client::TlsArgs;
 use tokio::time::Instant;
 use tonic::{
-    Code, Request, Response, Status, metadata::MetadataValue,
-    service::interceptor::InterceptedService, transport::Channel,
+    Code, Request, Response, Status,
+    metadata::MetadataValue,
+    service::interceptor::InterceptedService,
+    transport::{Channel, Endpoint},
 };
 
 use crate::access::Credentials;
@@ -53,7 +55,7 @@ pub struct Suite {
     pub freight: FreightServiceClient<Link>,
     pub partner: PartnerServiceClient<Link>,
     pub notification: NotificationServiceClient<Link>,
-    /// To the logistics service, for robots.
+    /// To the logistics service, for robots: streams may stay open on it.
     pub logistics_channel: Channel,
     pub credentials: Credentials,
     admin: [(Service, AdminServiceClient<Link>); 4],
@@ -69,17 +71,15 @@ impl Suite {
     /// of TLS cannot be read.
     pub fn connect(file: &SuiteFile, patience: Duration, tls: &TlsArgs) -> anyhow::Result<Self> {
         let credentials = Credentials::of(file.access.as_ref())?;
-        let plain = |service: Service| -> anyhow::Result<Channel> {
-            let endpoint = tls
-                .endpoint(&file.grpc(service)?.to_string())?
-                .connect_timeout(Duration::from_secs(2))
-                .timeout(Duration::from_secs(30))
-                .tcp_nodelay(true);
-            Ok(endpoint.connect_lazy())
+        let endpoint = |service: Service| -> anyhow::Result<Endpoint> {
+            let endpoint = tls.endpoint(&file.grpc(service)?.to_string())?;
+            let endpoint = endpoint.connect_timeout(Duration::from_secs(2));
+            Ok(endpoint.tcp_nodelay(true))
         };
         let channel = |service: Service| -> anyhow::Result<Link> {
+            let endpoint = endpoint(service)?.timeout(Duration::from_secs(30));
             Ok(InterceptedService::new(
-                plain(service)?,
+                endpoint.connect_lazy(),
                 credentials.clone(),
             ))
         };
@@ -111,7 +111,7 @@ impl Suite {
             freight: FreightServiceClient::new(logistics.clone()),
             partner: PartnerServiceClient::new(logistics.clone()),
             logistics: LogisticsServiceClient::new(logistics),
-            logistics_channel: robots(file)?,
+            logistics_channel: endpoint(Service::Logistics)?.connect_lazy(),
             credentials: credentials.clone(),
             notification: NotificationServiceClient::new(notification),
             patience,
@@ -219,15 +219,6 @@ impl Suite {
             }
         }
     }
-}
-
-/// A connection on which streams may stay open.
-fn robots(file: &SuiteFile) -> anyhow::Result<Channel> {
-    let url = format!("http://{}", file.grpc(Service::Logistics)?);
-    let endpoint = Channel::from_shared(url)?
-        .connect_timeout(Duration::from_secs(2))
-        .tcp_nodelay(true);
-    Ok(endpoint.connect_lazy())
 }
 
 /// A request with who makes it.

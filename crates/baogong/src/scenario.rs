@@ -8,6 +8,7 @@
 pub mod chengxi;
 pub mod day;
 pub mod figures;
+mod hauliers;
 pub mod world;
 
 use std::{path::PathBuf, time::Duration};

@@ -3,6 +3,7 @@
 
 pub mod config;
 mod error;
+mod gauges;
 mod grpc;
 mod parse;
 mod query;
@@ -15,7 +16,10 @@ use inventory_domain::Stock;
 use proto::inventory::v1::{
     inventory_service_server::InventoryServiceServer, surplus_service_server::SurplusServiceServer,
 };
-use service_kit::host::{self, Addresses, Sealing};
+use service_kit::{
+    host::{self, Addresses, Sealing},
+    supervisor::Stage,
+};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +43,11 @@ pub async fn run(
             let service = Arc::new(grpc::Service {
                 partitions: host.partitions.clone(),
             });
+            for partition in service.partitions.iter() {
+                let gauges = gauges::keep(partition.clone());
+                host.supervisor
+                    .spawn_dropped("price gauges", Stage::Consuming, gauges);
+            }
             host.serve(InventoryServiceServer::from_arc(Arc::clone(&service)));
             host.serve(SurplusServiceServer::from_arc(service));
             Ok(())

@@ -1,11 +1,13 @@
 //! The Yunhe part of the Chengxi day: growers who cannot sell list what they
-//! have, five firms ask, the area matches them, both sides confirm, and the
-//! loads to carry it are drafted and tendered.
+//! have, five firms ask, the area matches them, both sides confirm, the loads
+//! to carry it are drafted and tendered, and partner firms' robots bring them
+//! to the buyers.
 //!
 //! As in the Zhichaka day every request id is made from the seed, and a day
 //! that has begun goes on where it was.
 
 mod answers;
+mod haulage;
 mod summary;
 pub mod village;
 
@@ -24,7 +26,10 @@ use proto::{
 use tonic::{Code, Status};
 
 use super::day::{begun_on, date, refused};
-use crate::client::{Suite, by};
+use crate::{
+    client::{Suite, by},
+    robot::Robot,
+};
 pub use summary::Summary;
 use village::{AREA, CROPS, Grower, Listing, Village};
 
@@ -38,12 +43,16 @@ const FIRST_DAY: Timestamp = Timestamp(1_648_742_400_000);
 const DAY_MINUTES: i64 = 24 * 60;
 const ANSWER_MINUTES: i32 = 30;
 const LOAD_WAIT_MINUTES: i32 = 15;
+/// Minute of the day by which everybody has answered.
+const LOADS_DRAFTED: i64 = 10 * 60;
 
 /// The day under way.
 pub struct Yunhe {
     suite: Suite,
     village: Village,
     midnight: Timestamp,
+    /// The firms that carry.
+    robots: Vec<Robot>,
 }
 
 impl Yunhe {
@@ -79,13 +88,14 @@ impl Yunhe {
             suite,
             village,
             midnight,
+            robots: Vec::new(),
         })
     }
 
     /// # Errors
     /// A call was refused that the day cannot do without.
     pub async fn play(mut self) -> anyhow::Result<Summary> {
-        self.phase("06:00 prices and buyers", 6 * 60, Self::prepare)
+        self.phase("06:00 prices, buyers, carriers", 6 * 60, Self::prepare)
             .await?;
         self.phase("07:00 growers list", 7 * 60, Self::list).await?;
         self.phase("08:00 firms ask", 8 * 60, Self::ask).await?;
@@ -93,11 +103,13 @@ impl Yunhe {
             .await?;
         self.phase("08:32 both sides answer", 8 * 60 + 32, Self::answer_all)
             .await?;
-        self.phase("10:00 loads are drafted", 10 * 60, Self::close_matching)
+        self.phase("10:00 loads are drafted", LOADS_DRAFTED, async |day| {
+            day.close_matching().await?;
+            day.find_hauliers().await
+        })
+        .await?;
+        self.phase("14:30 at the buyers", haulage::HANDED_OVER, Self::carry)
             .await?;
-        // From here on the loads are a carrier's: its program takes them from
-        // `PartnerService.WatchTenders` to the hand-over, and needs nothing of
-        // what is known here.
         self.summary().await
     }
 
@@ -211,7 +223,7 @@ impl Yunhe {
                 .await
         })
         .await?;
-        Ok(())
+        self.admit_hauliers().await
     }
 
     /// Who acts for a grower: himself, or his cadre.

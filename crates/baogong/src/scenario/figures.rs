@@ -221,21 +221,7 @@ impl fmt::Display for Figures {
             row("audit", text.to_owned())?;
         }
         writeln!(f)?;
-        writeln!(
-            f,
-            "  carrier                loads        kg  accepted  on time"
-        )?;
-        for work in &self.carriers {
-            writeln!(
-                f,
-                "  {:<20} {:>7} {:>9} {:>9} {:>8}",
-                work.carrier,
-                work.loads,
-                grouped(work.grams.unsigned_abs() / 1000),
-                format!("{}/{}", work.accepted, work.tenders),
-                format!("{}/{}", work.on_time, work.on_time + work.late)
-            )?;
-        }
+        write_carriers(f, &self.carriers)?;
         writeln!(f)?;
         writeln!(f, "  member           runs   doors        kg")?;
         for work in &self.members {
@@ -250,6 +236,26 @@ impl fmt::Display for Figures {
         }
         Ok(())
     }
+}
+
+/// A line for each firm.
+pub(super) fn write_carriers(f: &mut fmt::Formatter<'_>, works: &[CarrierWork]) -> fmt::Result {
+    writeln!(
+        f,
+        "  carrier                loads        kg  accepted  on time"
+    )?;
+    for work in works {
+        writeln!(
+            f,
+            "  {:<20} {:>7} {:>9} {:>9} {:>8}",
+            work.carrier,
+            work.loads,
+            grouped(work.grams.unsigned_abs() / 1000),
+            format!("{}/{}", work.accepted, work.tenders),
+            format!("{}/{}", work.on_time, work.on_time + work.late)
+        )?;
+    }
+    Ok(())
 }
 
 /// Digits in groups of three.

@@ -9,13 +9,14 @@ use proto::inventory::v1::{
 use tonic::Status;
 
 use super::{
-    ANSWER_MINUTES, DISPATCHER, Yunhe, refused,
+    DISPATCHER, Yunhe, refused,
     village::{AREA, Answer},
 };
 use crate::client::by;
 
 /// Rounds of proposals and answers after which something must be wrong.
-const ROUNDS_MAX: u32 = 40;
+const ROUNDS_MAX: u32 = 80;
+const SILENCE_STEP: i64 = 10;
 const PAGE: i32 = 500;
 
 impl Yunhe {
@@ -33,14 +34,12 @@ impl Yunhe {
                 let answered = self.answer(trade).await;
                 anybody |= answered.map_err(|status| refused("answering", &status))?;
             }
-            // Who is silent is waited for when everybody else has spoken.
-            minute += if anybody {
-                2
-            } else {
-                i64::from(ANSWER_MINUTES) + 2
-            };
+            // Who is silent is waited for when everybody else has spoken; not
+            // longer at once than a tendered load waits for its carrier.
+            minute += if anybody { 2 } else { SILENCE_STEP };
             self.clock_at(minute).await?;
             self.suite.settle().await?;
+            self.hauliers_answer().await?;
         }
         anyhow::bail!("after {ROUNDS_MAX} rounds there is still something proposed")
     }

@@ -1,5 +1,5 @@
 //! What the Yunhe day came to: what was offered, matched and carried, and the
-//! loss that each grower avoided so far.
+//! loss that each grower avoided.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,13 @@ use super::{
     DISPATCHER, Yunhe,
     village::{AREA, CROPS},
 };
-use crate::{client::by, scenario::day::date, scenario::figures::grouped};
+use crate::{
+    client::by,
+    scenario::{
+        day::date,
+        figures::{CarrierWork, grouped, write_carriers},
+    },
+};
 
 const PAGE: i32 = 500;
 
@@ -32,7 +38,7 @@ pub struct Summary {
     pub buyers: BTreeMap<String, i64>,
     pub listings: i64,
     pub offered_grams: i64,
-    /// Confirmed by both sides, carried or not yet.
+    /// Confirmed by both sides.
     pub matched_grams: i64,
     pub delivered_grams: i64,
     pub at_risk_fen: i64,
@@ -42,8 +48,9 @@ pub struct Summary {
     pub breaches: i64,
     pub shipments: u64,
     pub shipped_grams: i64,
-    /// Confirmed matches without a shipment.
+    /// Confirmed matches without a shipment, or whose shipment did not arrive.
     pub stranded: u64,
+    pub carriers: Vec<CarrierWork>,
     pub growers: Vec<GrowerLine>,
 }
 
@@ -59,7 +66,7 @@ pub struct GrowerLine {
 
 impl Summary {
     /// Something was matched, nothing waits for an answer, and everything that
-    /// is confirmed is part of a load.
+    /// was confirmed has come to its buyer.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.matched_grams > 0 && self.stranded == 0 && !self.proposals.contains_key("proposed")
@@ -85,6 +92,7 @@ impl Yunhe {
             seed: self.village.seed,
             date: date(self.midnight),
             breaches: self.breaches().await?,
+            carriers: self.hauliers_work().await?,
             ..Summary::default()
         };
         self.count_growers(&mut summary).await?;
@@ -116,12 +124,11 @@ impl Yunhe {
                 *matched += trade.weight_grams;
             }
             *summary.buyers.entry(trade.buyer_id.clone()).or_default() += trade.weight_grams;
-            if trade.shipment_id.is_empty() {
-                summary.stranded += 1;
-            } else {
+            if !trade.shipment_id.is_empty() {
                 loads.insert(&trade.shipment_id);
                 summary.shipped_grams += trade.weight_grams;
             }
+            summary.stranded += u64::from(trade.state() == MatchState::Confirmed);
         }
         summary.shipments = loads.len() as u64;
         Ok(summary)
@@ -240,17 +247,15 @@ impl fmt::Display for Summary {
         )?;
         row(
             "shipments",
-            format!(
-                "{} drafted for {}",
-                self.shipments,
-                kilograms(self.shipped_grams)
-            ),
+            format!("{} for {}", self.shipments, kilograms(self.shipped_grams)),
         )?;
-        row("delivered so far", kilograms(self.delivered_grams))?;
+        row("taken over by buyers", kilograms(self.delivered_grams))?;
         row(
-            "loss avoided so far",
+            "loss avoided",
             format!("{} of {}", yuan(self.avoided_fen), yuan(self.at_risk_fen)),
         )?;
+        writeln!(f)?;
+        write_carriers(f, &self.carriers)?;
         writeln!(f)?;
         writeln!(
             f,

@@ -198,16 +198,34 @@ impl Village {
     /// asked.
     #[must_use]
     pub fn answer(&self, side: &str, grower: &str, buyer: &str, product: &str) -> Answer {
-        // FNV-1a, so that it does not depend on what came before.
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ self.seed;
-        for byte in [side, grower, buyer, product].join("/").bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        match (hash >> 32) % 100 {
+        match self.draw([side, grower, buyer, product]) {
             0..3 => Answer::Refuses,
             3..5 => Answer::Silent,
             _ => Answer::Confirms,
         }
+    }
+
+    /// Whether one unit of what the grower sells the buyer breaks on the way.
+    #[must_use]
+    pub fn is_broken(&self, grower: &str, buyer: &str, product: &str) -> bool {
+        self.draw(["broken", grower, buyer, product]) < 5
+    }
+
+    /// A number below 100 that does not depend on what was drawn before.
+    fn draw(&self, of: [&str; 4]) -> u64 {
+        // FNV-1a.
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ self.seed;
+        for byte in of.join("/").bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        (hash >> 32) % 100
+    }
+
+    /// All that is listed.
+    #[must_use]
+    pub fn grams(&self) -> i64 {
+        let listings = self.growers.iter().flat_map(|grower| &grower.listings);
+        listings.map(|l| l.units * CROPS[l.crop].unit_grams).sum()
     }
 }
 

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use decider::{Role, Timestamp};
 use proto::{
     logistics::v1::{
-        CloseRouteRequest, IncidentKind, IssuePassRequest, ListPassesRequest, ListShipmentsRequest,
-        ListWaitingGoodsRequest, OpenRouteRequest, PassState, Place, PlaceKind,
-        RegisterCarrierRequest, RoutePlan, Shipment, ShipmentState,
+        CloseRouteRequest, IncidentKind, ListWaitingGoodsRequest, OpenRouteRequest, Place,
+        PlaceKind, RoutePlan, Shipment, ShipmentState,
     },
     time::to_proto,
 };
@@ -19,6 +18,10 @@ use super::{Day, OFFICE, goods::PROCUREMENT, refused};
 use crate::{
     client::by,
     robot::{Firm, Journey, Key, Rig, Robot, Temper},
+    scenario::{
+        hauliers::{Office, is_accepted},
+        world::AREA,
+    },
 };
 
 /// Of the three firms: vehicles in tons, and how each answers.
@@ -49,7 +52,6 @@ const ARRIVES_LATE: i64 = 12 * 60 + 22;
 
 const STORE_ZONE: &str = "store-road";
 const GATE_ZONE: &str = "gate-road";
-const PAGE: i32 = 500;
 
 /// The firms of a day, and their shipments on the way.
 #[derive(Default)]
@@ -65,6 +67,15 @@ impl Day {
     /// Id of firm `n`, from 0.
     pub(super) fn firm_id(&self, n: usize) -> String {
         format!("{}-haulier-{}", self.world.community, n + 1)
+    }
+
+    pub(super) fn office(&self) -> Office<'_> {
+        Office {
+            suite: &self.suite,
+            area: AREA,
+            id: OFFICE,
+            day: &self.world.community,
+        }
     }
 
     pub(super) fn firm_ids(&self) -> Vec<String> {
@@ -106,7 +117,9 @@ impl Day {
         let households = i64::try_from(self.world.households.len()).unwrap_or(i64::MAX);
         let expected = set.saturating_mul(households);
         for n in 0..FIRMS.len() {
-            self.register_firm(n)
+            let name = format!("承运商 {0} / carrier {0}", n + 1);
+            self.office()
+                .register(&self.firm_id(n), &name)
                 .await
                 .map_err(|status| refused("registering a carrier", &status))?;
             let robot = Robot::new(
@@ -119,7 +132,8 @@ impl Day {
                 .join()
                 .await
                 .map_err(|status| refused("a carrier joins", &status))?;
-            self.issue_passes(&self.firm_id(n))
+            self.office()
+                .issue_passes(&self.firm_id(n))
                 .await
                 .map_err(|status| refused("issuing passes", &status))?;
             self.trunk.robots.push(robot);
@@ -127,55 +141,6 @@ impl Day {
         self.open_route()
             .await
             .map_err(|status| refused("opening the trunk route", &status))
-    }
-
-    async fn register_firm(&self, n: usize) -> Result<(), Status> {
-        let request = RegisterCarrierRequest {
-            request_id: self.request_id("carrier", &self.firm_id(n)),
-            area: self.area(),
-            carrier_id: self.firm_id(n),
-            name: format!("承运商 {} / carrier {}", n + 1, n + 1),
-        };
-        self.suite
-            .call(async |mut suite| {
-                let request = by(Role::Dispatcher, OFFICE, request.clone());
-                suite.freight.register_carrier(request).await
-            })
-            .await
-            .map(|_| ())
-    }
-
-    /// Everything that the firm applied for.
-    async fn issue_passes(&self, carrier_id: &str) -> Result<(), Status> {
-        let look = ListPassesRequest {
-            area: self.area(),
-            page_size: PAGE,
-            carrier_id: carrier_id.to_owned(),
-            state: PassState::Applied.into(),
-            ..ListPassesRequest::default()
-        };
-        let applied = self
-            .suite
-            .call(async |mut suite| {
-                let look = by(Role::Dispatcher, OFFICE, look.clone());
-                suite.partner.list_passes(look).await
-            })
-            .await?;
-        for pass in applied.passes {
-            let request = IssuePassRequest {
-                request_id: self.request_id("pass", &pass.vehicle_id),
-                area: self.area(),
-                pass_id: pass.pass_id,
-                ..IssuePassRequest::default()
-            };
-            self.suite
-                .call(async |mut suite| {
-                    let request = by(Role::Dispatcher, OFFICE, request.clone());
-                    suite.freight.issue_pass(request).await
-                })
-                .await?;
-        }
-        Ok(())
     }
 
     async fn open_route(&self) -> Result<(), Status> {
@@ -348,41 +313,4 @@ impl Day {
             .map(|_| ())
             .map_err(|status| refused("closing the trunk route", &status))
     }
-
-    /// All shipments that a firm has or had accepted.
-    pub(super) async fn shipments_of(&self, carrier_id: &str) -> Result<Vec<Shipment>, Status> {
-        let mut all = Vec::new();
-        let mut page_token = String::new();
-        loop {
-            let request = ListShipmentsRequest {
-                area: self.area(),
-                page_size: PAGE,
-                page_token,
-                carrier_id: carrier_id.to_owned(),
-                ..ListShipmentsRequest::default()
-            };
-            let page = self
-                .suite
-                .call(async |mut suite| {
-                    let request = by(Role::Dispatcher, OFFICE, request.clone());
-                    suite.partner.list_shipments(request).await
-                })
-                .await?;
-            all.extend(page.shipments.into_iter().filter(is_accepted));
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok(all);
-            }
-        }
-    }
-}
-
-fn is_accepted(shipment: &Shipment) -> bool {
-    !matches!(
-        shipment.state(),
-        ShipmentState::Unspecified
-            | ShipmentState::Draft
-            | ShipmentState::Tendered
-            | ShipmentState::Cancelled
-    )
 }

@@ -1,7 +1,7 @@
 //! What can be asked about surplus. As in `crate::query`, lists are in a fixed
 //! order and go on behind a key.
 
-use std::ops::Bound;
+use std::{collections::BTreeMap, ops::Bound};
 
 use decider::{Area, Timestamp};
 use proto::inventory::v1::{BulkDemandState, ListingState, MatchState};
@@ -118,6 +118,17 @@ impl State {
         let all = self.surplus.prices.range(behind);
         all.take_while(move |((of, _), _)| *of == area)
             .map(|(_, price)| price)
+    }
+
+    /// Prices above a cap, of every area that has reference prices.
+    #[must_use]
+    pub fn cap_breaches(&self) -> BTreeMap<Area, u64> {
+        let mut breaches = BTreeMap::<Area, u64>::new();
+        for ((area, _), price) in &self.surplus.prices {
+            let count = breaches.entry(area.clone()).or_default();
+            *count = count.saturating_add(price.breaches);
+        }
+        breaches
     }
 
     #[must_use]

@@ -29,6 +29,8 @@ fn a_price_above_a_cap_that_refuses_is_recorded_and_nothing_else_happens() {
 fn a_price_above_a_cap_that_flags_is_recorded_and_goes_on() {
     let mut market = market();
     market.accept(price("radish", 80, 99, CapPolicy::Flag));
+    let none: Vec<u64> = market.state.cap_breaches().into_values().collect();
+    assert_eq!(none, [0], "told before the first one");
     let offer = surplus(&market, "g1", 5);
     let events = market.accept(Command::OfferSurplus(offer));
     assert!(matches!(
@@ -55,6 +57,8 @@ fn a_cap_that_is_set_later_is_met_with_before_anything_is_proposed() {
         assert_eq!(pairs(&market, MatchState::Proposed).len(), proposed);
         let prices: Vec<_> = market.state.prices(&market.context.area, None).collect();
         assert_eq!(prices[0].breaches, 1);
+        let by_area: Vec<u64> = market.state.cap_breaches().into_values().collect();
+        assert_eq!(by_area, [1]);
         sound(&market);
     }
 }
