@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use decider::Position;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::batch::{self, Batch};
+use crate::batch::{self, Batch, Settled};
 use crate::checked::{self, Checked};
 use crate::database::Database;
 use crate::disk::{Durable, guarded};
@@ -206,9 +206,9 @@ impl Settler {
         let mut inserted = Position::ZERO;
         loop {
             let (batches, sync, stop) = self.next(unsynced_since);
-            for some in self.joined(&batches) {
-                inserted = batches[some.end - 1].last();
-                let bytes = self.insert(&batches[some])?;
+            for settled in batch::settled(&batches) {
+                inserted = settled.batch.last();
+                let bytes = self.insert(&settled)?;
                 unsynced += bytes;
                 since_renewed += bytes;
                 unsynced_since = unsynced_since.or_else(|| Some(Instant::now()));
@@ -267,31 +267,13 @@ impl Settler {
         (batches, all && pressed, all && state.stop)
     }
 
-    /// Which of the batches share a key.
-    fn joined(&self, batches: &[Arc<Batch>]) -> Vec<std::ops::Range<usize>> {
-        let mut ranges = Vec::new();
-        let mut start = 0;
-        while start < batches.len() {
-            let end = start + batch::joined(&batches[start..]);
-            ranges.push(start..end);
-            start = end;
-        }
-        ranges
-    }
-
-    fn insert(&mut self, batches: &[Arc<Batch>]) -> Result<usize, LogError> {
-        let joined;
-        let batch = if let [one] = batches {
-            one
-        } else {
-            joined = batch::join(batches);
-            &joined
-        };
+    fn insert(&mut self, settled: &Settled<'_>) -> Result<usize, LogError> {
+        let Settled { batch, of } = settled;
         put(&*self.db.open()?, &self.durable, batch)?;
         let bytes = batch.value.len();
         self.checked.passed(batch.last(), bytes as u64);
         let mut state = self.shared.state.lock();
-        for batch in state.pending.drain(..batches.len()).collect::<Vec<_>>() {
+        for batch in state.pending.drain(..*of).collect::<Vec<_>>() {
             state.pending_bytes -= batch.value.len();
         }
         state.pending_since = Instant::now();

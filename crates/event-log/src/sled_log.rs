@@ -212,13 +212,14 @@ fn take(
     entries: &mut Vec<Entry>,
 ) -> Result<u64, batch::Invalid> {
     let batch = batch::check(first, value)?;
+    let count = batch.records;
     let skip = usize::try_from(from.0.saturating_sub(first.0)).unwrap_or(usize::MAX);
     let records = batch.records(skip, limit).zip(first.max(from).0..);
     entries.extend(records.map(|(bytes, position)| Entry {
         position: Position(position),
         bytes,
     }));
-    Ok(batch.records)
+    Ok(count)
 }
 
 impl EventLog for SledLog {

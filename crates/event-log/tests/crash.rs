@@ -236,9 +236,18 @@ fn opening_and_reading_a_large_log_takes_little_memory() {
         ..SledOptions::new(dir.path())
     };
     let (log, _) = SledLog::open(options).unwrap();
-    let group = vec![Unit(vec![Bytes::from(vec![7; 600]); 4]); 500];
-    for _ in 0..100 {
-        log.append(group.clone()).unwrap();
+    let mut rng = StdRng::seed_from_u64(1);
+    for n in 0..100 {
+        // Half of it compresses.
+        let mut record = || {
+            let mut bytes = vec![7; 600];
+            if n < 50 {
+                rng.fill(&mut bytes[..]);
+            }
+            Bytes::from(bytes)
+        };
+        let mut unit = || Unit((0..4).map(|_| record()).collect());
+        log.append((0..500).map(|_| unit()).collect()).unwrap();
     }
     drop(log);
     let mut child = child(Command::new("env"), name, dir.path(), 1);

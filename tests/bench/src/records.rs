@@ -5,11 +5,17 @@ use bytes::Bytes;
 use decider::{Actor, Area, Cause, Position, Recorded, Revision, StreamId, Timestamp};
 use proto::record::Encoded;
 
-/// Makes records of one size whose position counts up.
+/// Makes records of one size whose position counts up. Ids, digests and the
+/// event's own bytes are random, so that a log that compresses gains less from
+/// them than from real events.
 pub struct Records {
-    template: Vec<u8>,
+    /// They take turns.
+    templates: Vec<Vec<u8>>,
     next: u64,
 }
+
+/// Enough that nothing that is compressed at once has a template twice.
+const TEMPLATES: usize = 1024;
 
 /// The record's first field is its position: a varint with tag 1. In the
 /// template it takes five bytes, and a smaller number may be padded to them.
@@ -24,13 +30,13 @@ impl Records {
             fill -= 1;
         }
         Self {
-            template: encode(fill),
+            templates: (0..TEMPLATES).map(|_| encode(fill)).collect(),
             next: 1,
         }
     }
 
     pub fn bytes(&self) -> usize {
-        self.template.len()
+        self.templates[0].len()
     }
 
     /// The next `count` records.
@@ -41,7 +47,8 @@ impl Records {
     }
 
     fn at(&self, position: u64) -> Bytes {
-        let mut record = self.template.clone();
+        let turn = usize::try_from(position).unwrap_or(0) % self.templates.len();
+        let mut record = self.templates[turn].clone();
         let mut rest = position;
         for byte in &mut record[POSITION] {
             *byte = (rest & 0x7f) as u8 | 0x80;
@@ -53,21 +60,23 @@ impl Records {
 }
 
 fn encode(fill: usize) -> Vec<u8> {
+    let order_id = id();
+    let request_id = format!("{:032x}", rand::random::<u128>());
     proto::record::encode(&Recorded {
         position: Position(POSITION_MAX),
-        event_id: "01GBY5F0G00000000000000001".into(),
-        stream: StreamId::parse("order/01GBY5F0G00000000000000001").expect("a stream"),
+        event_id: id(),
+        stream: StreamId::parse(&format!("order/{order_id}")).expect("a stream"),
         revision: Revision(1),
         area: Area::new("632725100".to_owned()).expect("an area"),
         occurred: Timestamp(1_662_076_800_000),
         recorded: Timestamp(1_662_076_800_000),
         actor: Actor::system("bench"),
         cause: Cause::Request {
-            request_id: "5f0a1e7c-0000-4000-8000-000000000001".into(),
-            digest: [7; 16],
+            request_id: request_id.clone(),
+            digest: rand::random(),
             record_count: 1,
         },
-        correlation_id: "5f0a1e7c-0000-4000-8000-000000000001".into(),
+        correlation_id: request_id,
         traceparent: String::new(),
         unit_remaining: 0,
         event: Encoded {
@@ -75,4 +84,11 @@ fn encode(fill: usize) -> Vec<u8> {
             data: (0..fill).map(|_| rand::random()).collect(),
         },
     })
+}
+
+/// A ULID of one minute.
+fn id() -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let random = |_| char::from(ALPHABET[rand::random_range(0..ALPHABET.len())]);
+    "01GBY5F0".chars().chain((0..18).map(random)).collect()
 }

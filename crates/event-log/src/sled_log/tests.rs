@@ -1,7 +1,7 @@
 //! What only shows from the inside: syncs, sled's files, harm while open.
 
 use super::*;
-use crate::journal;
+use crate::{batch::noise, journal};
 
 fn open() -> (tempfile::TempDir, SledLog) {
     let dir = tempfile::tempdir().unwrap();
@@ -9,8 +9,9 @@ fn open() -> (tempfile::TempDir, SledLog) {
     (dir, log)
 }
 
+/// Units of one record, which does not compress.
 fn units(count: usize, bytes: usize) -> Vec<Unit> {
-    vec![Unit(vec![vec![7; bytes].into()]); count]
+    vec![Unit(vec![noise(bytes).into()]); count]
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn the_largest_batches_never_go_to_files_of_their_own() {
     let (dir, log) = open();
     for _ in 0..40 {
         log.append(units(5, crate::RECORD_BYTES_MAX)).unwrap();
-        let full = Unit(vec![vec![1; crate::UNIT_BYTES_MAX / 2 - 4].into(); 2]);
+        let full = Unit(vec![noise(crate::UNIT_BYTES_MAX / 2 - 4).into(); 2]);
         log.append(vec![full; 5]).unwrap();
     }
     let blobs = std::fs::read_dir(dir.path().join("blobs")).unwrap();
@@ -256,7 +257,8 @@ fn sled_is_opened_anew_while_the_log_is_written_and_read() {
             }
         });
         for n in 1..=400_u64 {
-            let record = vec![n as u8; 20_000];
+            let mut record = noise(20_000);
+            record[0] = n as u8;
             log.append(vec![Unit(vec![record.into()])]).unwrap();
             if n % 20 == 0 {
                 log.settle().unwrap();

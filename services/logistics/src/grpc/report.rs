@@ -2,11 +2,10 @@
 
 use futures::StreamExt;
 use logistics_domain::Logistics;
+use proto::LogisticsEvent;
 use proto::logistics::v1::{self as pb, ReportOutcome};
 use service_kit::{
-    call::{Call, Partitions},
-    follow::Parts,
-    stream_service::stopping,
+    call::Partitions, follow::Parts, partition::Committed, stream_service::stopping,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status, Streaming};
@@ -18,9 +17,6 @@ use crate::parse::freight as parse;
 /// Messages of one long call that are decided at the same time. The client is
 /// held back by the flow control of HTTP/2 while there are as many.
 const MESSAGES_AT_ONCE: usize = 16;
-
-/// A report's fate, at what position it was known.
-type Told = (pb::ReportAnswer, u64);
 
 /// # Errors
 /// Something is wrong with the list as a whole; a report's own faults are
@@ -35,60 +31,60 @@ pub(super) async fn take(
     // together; each has its own fate.
     let reports = message.reports.iter().enumerate().map(|(n, one)| {
         let call = call.part(n, one);
-        report(partitions, call, &message.area, &carrier_id, one)
+        async { call.run(parse::report(&carrier_id, one)?).await }
     });
-    let told = futures::future::join_all(reports).await;
-    let positions = told.iter().map(|(_, position)| *position);
+    let fates = futures::future::join_all(reports).await;
+    let known = fates.iter().flatten().map(|known| known.position.0);
+    let position = known.max().unwrap_or(0);
+    // Behind all of them, and with one look for the whole list.
+    let query = pb::GetShipmentRequest {
+        area: message.area,
+        min_position: position,
+        ..Default::default()
+    };
+    let look = partitions.query(&query, |machine, area, _| {
+        let state_of = |report: &pb::CarrierReport| {
+            let shipment = machine.state().shipment(area, &report.shipment_id);
+            shipment.map(|shipment| shipment.state).unwrap_or_default()
+        };
+        message.reports.iter().map(state_of).collect::<Vec<_>>()
+    });
+    let (states, _) = look.await?;
+    let told = message.reports.iter().zip(fates).zip(states);
     Ok(pb::ReportEventsResponse {
-        position: positions.max().unwrap_or(0),
-        answers: told.into_iter().map(|(answer, _)| answer).collect(),
+        position,
+        answers: told
+            .map(|((report, fate), state)| answer(&report.report_id, &fate, state))
+            .collect(),
     })
 }
 
-async fn report(
-    partitions: &Partitions<Logistics>,
-    call: Call<Logistics>,
-    area: &str,
-    carrier_id: &str,
-    report: &pb::CarrierReport,
-) -> Told {
-    let run = async {
-        let committed = call.run(parse::report(carrier_id, report)?).await?;
-        let position = committed.position.0;
-        let query = pb::GetShipmentRequest {
-            area: area.to_owned(),
-            min_position: position,
-            ..Default::default()
-        };
-        let look = partitions.query(&query, |machine, area, _| {
-            let shipment = machine.state().shipment(area, &report.shipment_id);
-            shipment.map(|shipment| shipment.state).unwrap_or_default()
-        });
-        let (state, _) = look.await?;
-        Ok::<_, Status>((committed.records.is_empty(), state, position))
-    };
+fn answer(
+    report_id: &str,
+    fate: &Result<Committed<LogisticsEvent>, Status>,
+    state: pb::ShipmentState,
+) -> pb::ReportAnswer {
     let mut answer = pb::ReportAnswer {
-        report_id: report.report_id.clone(),
+        report_id: report_id.to_owned(),
         ..Default::default()
     };
-    match run.await {
-        Ok((known, state, position)) => {
+    match fate {
+        Ok(committed) => {
             answer.set_state(state);
-            answer.set_outcome(if known {
+            answer.set_outcome(if committed.records.is_empty() {
                 ReportOutcome::Duplicate
             } else {
                 ReportOutcome::Recorded
             });
-            (answer, position)
         }
         Err(status) => {
             let info = status.get_details_error_info();
             answer.reason = info.map_or_else(String::new, |info| info.reason);
             status.message().clone_into(&mut answer.message);
             answer.set_outcome(ReportOutcome::Refused);
-            (answer, 0)
         }
     }
+    answer
 }
 
 /// The answers to the messages of a long call, in their order. What was
