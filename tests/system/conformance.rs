@@ -185,7 +185,16 @@ fn firms_with_bad_connections_see_what_the_suite_sees() {
     let load = binaries().join("examples/partner_load");
     let output = Command::new(&load)
         .args([
-            "--firms", "20", "--rate", "100", "--time", "10s", "--cut", "1s",
+            "--firms",
+            "20",
+            "--rate",
+            "100",
+            "--warm-up",
+            "0s",
+            "--time",
+            "10s",
+            "--cut",
+            "1s",
         ])
         .args(["--positions", "20", "--baogong"])
         .arg(binaries().join("baogong"))

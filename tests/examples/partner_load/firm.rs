@@ -143,7 +143,7 @@ impl Firm {
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let mut ticks = tokio::time::interval(self.interval);
-        // A pause is made good afterwards, as one would who has fallen behind.
+        // The wait for the next load is made good, as by one who has fallen behind.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut line = Line::new(self.client.clone(), self.id.clone());
         let mut first = true;
@@ -155,7 +155,9 @@ impl Firm {
             let Some(shipment_id) = shipment_id else {
                 break;
             };
-            ticks.reset();
+            if first {
+                ticks.reset();
+            }
             for report in way(&shipment_id, self.positions) {
                 loop {
                     tokio::select! {

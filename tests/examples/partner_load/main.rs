@@ -3,7 +3,7 @@
 //! connection is cut at random all the time. At the end each firm's view is
 //! compared with the suite's, record by record.
 //!
-//!     make load                      200 firms, 2,000 reports/s, 60 s
+//!     make load                      200 firms, 2,000 reports/s, 60 s after 60 s to warm up
 //!     make load ARGS="--cut 2s"      the same over connections that live 2 s
 
 mod cutter;
@@ -34,6 +34,8 @@ pub struct Options {
     pub firms: usize,
     /// Of all firms together.
     pub reports_per_second: u64,
+    /// Before it is measured: caches fill up meanwhile.
+    pub warm_up: Duration,
     pub time: Duration,
     /// Positions that are reported of one load, besides its milestones.
     pub positions: u64,
@@ -48,6 +50,7 @@ impl Options {
         let mut options = Self {
             firms: 200,
             reports_per_second: 2_000,
+            warm_up: Duration::from_secs(60),
             time: Duration::from_secs(60),
             positions: 95,
             cut: None,
@@ -62,14 +65,15 @@ impl Options {
             match name.as_str() {
                 "--firms" => options.firms = value.parse()?,
                 "--rate" => options.reports_per_second = value.parse()?,
+                "--warm-up" => options.warm_up = seconds(&value)?,
                 "--time" => options.time = seconds(&value)?,
                 "--positions" => options.positions = value.parse()?,
                 "--cut" => options.cut = Some(seconds(&value)?),
                 "--baogong" => options.baogong = value.into(),
                 "--seed" => options.seed = value.parse()?,
                 _ => anyhow::bail!(
-                    "{name} is not known: --firms N, --rate REPORTS/S, --time 60s, --positions N, \
-                     --cut 2s, --baogong FILE and --seed N are"
+                    "{name} is not known: --firms N, --rate REPORTS/S, --warm-up 60s, --time 60s, \
+                     --positions N, --cut 2s, --baogong FILE and --seed N are"
                 ),
             }
         }
@@ -123,15 +127,17 @@ async fn run() -> anyhow::Result<bool> {
     let ids: Vec<String> = (0..options.firms).map(firm::id).collect();
     let work = tokio::spawn(dispatcher.clone().keep_in_loads(ids.clone(), stop.clone()));
     eprintln!(
-        "{} reports/s for {:?}{}",
+        "{} reports/s for {:?}, after {:?} to warm up{}",
         options.reports_per_second,
         options.time,
+        options.warm_up,
         options.cut.map_or(String::new(), |mean| format!(
             ", connections live {mean:?} on average"
         ))
     );
     // What is measured begins when all firms drive.
     figures.all_drive(options.firms).await;
+    tokio::time::sleep(options.warm_up).await;
     figures.begin();
     let begun = Instant::now();
     let half = options.time / 2;
