@@ -8,8 +8,11 @@ use proto::logistics::v1::{
 };
 use tonic::Status;
 
-use super::figures::CarrierWork;
-use crate::client::{Suite, by};
+use super::{day::refused, figures::CarrierWork};
+use crate::{
+    client::{Suite, by},
+    robot::{Firm, Key, Robot},
+};
 
 const PAGE: i32 = 500;
 
@@ -29,7 +32,35 @@ impl Office<'_> {
         format!("{}:{what}:{of}", self.day)
     }
 
-    pub async fn register(&self, carrier_id: &str, name: &str) -> Result<(), Status> {
+    /// Id of the day's firm `n`, from 0.
+    pub fn carrier_id(&self, n: usize) -> String {
+        format!("{}-haulier-{}", self.day, n + 1)
+    }
+
+    /// Registers the day's firm `n`, lets its robot join, and issues its
+    /// passes.
+    pub async fn admit(&self, n: usize, firm: Firm) -> anyhow::Result<Robot> {
+        let name = format!("承运商 {0} / carrier {0}", n + 1);
+        self.register(&firm.carrier_id, &name)
+            .await
+            .map_err(|status| refused("registering a carrier", &status))?;
+        let robot = Robot::new(
+            self.suite.logistics_channel.clone(),
+            Key::Issuer(self.suite.credentials.clone()),
+            firm,
+            self.suite.patience,
+        );
+        robot
+            .join()
+            .await
+            .map_err(|status| refused("a carrier joins", &status))?;
+        self.issue_passes(&robot.firm.carrier_id)
+            .await
+            .map_err(|status| refused("issuing passes", &status))?;
+        Ok(robot)
+    }
+
+    async fn register(&self, carrier_id: &str, name: &str) -> Result<(), Status> {
         let request = RegisterCarrierRequest {
             request_id: self.request_id("carrier", carrier_id),
             area: self.area.to_owned(),
@@ -46,7 +77,7 @@ impl Office<'_> {
     }
 
     /// Everything that the firm applied for.
-    pub async fn issue_passes(&self, carrier_id: &str) -> Result<(), Status> {
+    async fn issue_passes(&self, carrier_id: &str) -> Result<(), Status> {
         let look = ListPassesRequest {
             area: self.area.to_owned(),
             page_size: PAGE,
@@ -138,6 +169,22 @@ impl Office<'_> {
             incidents: carrier.incidents,
         })
     }
+}
+
+/// Firm after firm, so that who is asked next follows from the day alone.
+pub(super) async fn answer(suite: &Suite, robots: &mut [Robot]) -> anyhow::Result<()> {
+    for robot in robots {
+        // What the last one declined is this one's by now.
+        suite.settle().await?;
+        let answered = async {
+            robot.catch_up().await?;
+            robot.answer().await
+        };
+        answered
+            .await
+            .map_err(|status| refused("a carrier answers", &status))?;
+    }
+    Ok(())
 }
 
 /// Somebody took it over.

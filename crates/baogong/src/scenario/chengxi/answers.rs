@@ -38,7 +38,6 @@ impl Yunhe {
             // longer at once than a tendered load waits for its carrier.
             minute += if anybody { 2 } else { SILENCE_STEP };
             self.clock_at(minute).await?;
-            self.suite.settle().await?;
             self.hauliers_answer().await?;
         }
         anyhow::bail!("after {ROUNDS_MAX} rounds there is still something proposed")

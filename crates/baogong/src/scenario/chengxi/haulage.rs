@@ -15,10 +15,10 @@ use tonic::Status;
 use super::{DISPATCHER, Yunhe, refused, village::AREA};
 use crate::{
     client::by,
-    robot::{Firm, Journey, Key, Rig, Robot, Temper},
+    robot::{Firm, Journey, Rig, Temper},
     scenario::{
         figures::CarrierWork,
-        hauliers::{Office, is_accepted},
+        hauliers::{self, Office, is_accepted},
     },
 };
 
@@ -48,14 +48,9 @@ impl Yunhe {
         }
     }
 
-    /// Id of firm `n`, from 0.
-    fn haulier(&self, n: usize) -> String {
-        format!("{}-haulier-{}", self.village.community, n + 1)
-    }
-
     fn firm(&self, n: usize) -> Firm {
         let (lorries, declines, ignores) = FIRMS[n];
-        let carrier_id = self.haulier(n);
+        let carrier_id = self.office().carrier_id(n);
         let rigs = (1..=lorries).map(|v| Rig {
             vehicle_id: format!("{carrier_id}-v{v}"),
             driver_id: format!("{carrier_id}-d{v}"),
@@ -83,42 +78,14 @@ impl Yunhe {
     /// The firms are admitted, and their passes issued.
     pub(super) async fn admit_hauliers(&mut self) -> anyhow::Result<()> {
         for n in 0..FIRMS.len() {
-            let carrier_id = self.haulier(n);
-            let name = format!("承运商 {0} / carrier {0}", n + 1);
-            let robot = Robot::new(
-                self.suite.logistics_channel.clone(),
-                Key::Issuer(self.suite.credentials.clone()),
-                self.firm(n),
-                self.suite.patience,
-            );
-            let office = self.office();
-            let admitted = async {
-                office.register(&carrier_id, &name).await?;
-                robot.join().await?;
-                office.issue_passes(&carrier_id).await
-            };
-            admitted
-                .await
-                .map_err(|status| refused(&format!("admitting {carrier_id}"), &status))?;
+            let robot = self.office().admit(n, self.firm(n)).await?;
             self.robots.push(robot);
         }
         Ok(())
     }
 
-    /// Firm after firm, so that who is asked next follows from the day alone.
     pub(super) async fn hauliers_answer(&mut self) -> anyhow::Result<()> {
-        for robot in &mut self.robots {
-            // What the last one declined is this one's by now.
-            self.suite.settle().await?;
-            let answered = async {
-                robot.catch_up().await?;
-                robot.answer().await
-            };
-            answered
-                .await
-                .map_err(|status| refused("a carrier answers", &status))?;
-        }
-        Ok(())
+        hauliers::answer(&self.suite, &mut self.robots).await
     }
 
     /// Until every load of the day has a firm that carries it.
@@ -127,14 +94,13 @@ impl Yunhe {
         for round in 0..ANSWERS_MAX {
             self.clock_at(super::LOADS_DRAFTED + round * ANSWERS_EVERY)
                 .await?;
-            self.suite.settle().await?;
             self.hauliers_answer().await?;
             self.suite.settle().await?;
             let trades = self.matches(MatchState::Confirmed).await?;
             without = trades.into_iter().map(|trade| trade.shipment_id).collect();
+            let office = self.office();
             for n in 0..FIRMS.len() {
-                let taken = self.office().shipments_of(&self.haulier(n)).await?;
-                for shipment in taken {
+                for shipment in office.shipments_of(&office.carrier_id(n)).await? {
                     without.remove(&shipment.shipment_id);
                 }
             }
@@ -223,7 +189,7 @@ impl Yunhe {
     pub(super) async fn hauliers_work(&self) -> anyhow::Result<Vec<CarrierWork>> {
         let mut works = Vec::new();
         for n in 0..FIRMS.len() {
-            let carrier_id = self.haulier(n);
+            let carrier_id = self.office().carrier_id(n);
             let shipments = self.office().shipments_of(&carrier_id).await?;
             works.push(self.office().work(&carrier_id, &shipments).await?);
         }

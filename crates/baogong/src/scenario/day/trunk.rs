@@ -17,9 +17,9 @@ use tonic::Status;
 use super::{Day, OFFICE, goods::PROCUREMENT, refused};
 use crate::{
     client::by,
-    robot::{Firm, Journey, Key, Rig, Robot, Temper},
+    robot::{Firm, Journey, Rig, Robot, Temper},
     scenario::{
-        hauliers::{Office, is_accepted},
+        hauliers::{self, Office, is_accepted},
         world::AREA,
     },
 };
@@ -64,11 +64,6 @@ pub(super) struct Trunk {
 }
 
 impl Day {
-    /// Id of firm `n`, from 0.
-    pub(super) fn firm_id(&self, n: usize) -> String {
-        format!("{}-haulier-{}", self.world.community, n + 1)
-    }
-
     pub(super) fn office(&self) -> Office<'_> {
         Office {
             suite: &self.suite,
@@ -79,7 +74,8 @@ impl Day {
     }
 
     pub(super) fn firm_ids(&self) -> Vec<String> {
-        (0..FIRMS.len()).map(|n| self.firm_id(n)).collect()
+        let office = self.office();
+        (0..FIRMS.len()).map(|n| office.carrier_id(n)).collect()
     }
 
     fn route_id(&self) -> String {
@@ -88,7 +84,7 @@ impl Day {
 
     fn firm(&self, n: usize, expected_grams: i64) -> Firm {
         let (tons, declines, ignores) = FIRMS[n];
-        let carrier_id = self.firm_id(n);
+        let carrier_id = self.office().carrier_id(n);
         let rigs = (1..).zip(tons).map(|(v, tons)| Rig {
             vehicle_id: format!("{carrier_id}-v{v}"),
             driver_id: format!("{carrier_id}-d{v}"),
@@ -117,26 +113,8 @@ impl Day {
         let households = i64::try_from(self.world.households.len()).unwrap_or(i64::MAX);
         let expected = set.saturating_mul(households);
         for n in 0..FIRMS.len() {
-            let name = format!("承运商 {0} / carrier {0}", n + 1);
-            self.office()
-                .register(&self.firm_id(n), &name)
-                .await
-                .map_err(|status| refused("registering a carrier", &status))?;
-            let robot = Robot::new(
-                self.suite.logistics_channel.clone(),
-                Key::Issuer(self.suite.credentials.clone()),
-                self.firm(n, expected),
-                self.suite.patience,
-            );
-            robot
-                .join()
-                .await
-                .map_err(|status| refused("a carrier joins", &status))?;
-            self.office()
-                .issue_passes(&self.firm_id(n))
-                .await
-                .map_err(|status| refused("issuing passes", &status))?;
-            self.trunk.robots.push(robot);
+            let firm = self.firm(n, expected);
+            self.trunk.robots.push(self.office().admit(n, firm).await?);
         }
         self.open_route()
             .await
@@ -181,29 +159,14 @@ impl Day {
             .map(|_| ())
     }
 
-    /// Firm after firm, so that who is asked next follows from the day alone.
     pub(super) async fn carriers_answer(&mut self) -> anyhow::Result<()> {
-        for n in 0..self.trunk.robots.len() {
-            // What the last one declined is this one's by now.
-            self.suite.settle().await?;
-            let robot = &mut self.trunk.robots[n];
-            let answered = async {
-                robot.catch_up().await?;
-                robot.answer().await
-            };
-            answered
-                .await
-                .map(|_| ())
-                .map_err(|status| refused("a carrier answers", &status))?;
-        }
-        Ok(())
+        hauliers::answer(&self.suite, &mut self.trunk.robots).await
     }
 
     /// Until every load has somebody who drives it.
     pub(super) async fn find_carriers(&mut self) -> anyhow::Result<()> {
         for round in 0..ANSWERS_MAX {
             self.clock_at(FIRST_ANSWERS + round * ANSWERS_EVERY).await?;
-            self.suite.settle().await?;
             self.carriers_answer().await?;
             self.suite.settle().await?;
             let waiting = self.waiting_goods().await?;
