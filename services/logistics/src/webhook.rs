@@ -13,7 +13,7 @@ mod payload;
 pub mod progress;
 pub mod secret;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,9 @@ pub struct WebhookOptions {
     /// reaches. Without it, addresses on this machine are taken only where the
     /// service itself listens on this machine alone.
     pub allow_private: bool,
+    /// A PEM file of authorities whose certificates are taken beside those that
+    /// the machine trusts: for firms with an authority of their own. Empty: none.
+    pub ca_file: PathBuf,
     /// How long an address may take to answer.
     pub timeout_ms: u64,
     /// The pause after the first try that failed; each further one is twice as
@@ -43,6 +46,7 @@ impl Default for WebhookOptions {
     fn default() -> Self {
         Self {
             allow_private: false,
+            ca_file: PathBuf::new(),
             timeout_ms: 10_000,
             retry_first_ms: 5_000,
             retry_longest_ms: 30 * 60 * 1000,

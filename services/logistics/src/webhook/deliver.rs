@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashSet,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use decider::{Actor, Position, Service};
 use futures::{StreamExt, stream::FuturesUnordered};
 use logistics_domain::{Command, DisableWebhook, Logistics, Webhook};
 use proto::logistics::v1::WebhookState;
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Certificate, Client, StatusCode, redirect};
 use service_kit::{
     access::now_secs,
     follow,
@@ -60,7 +61,8 @@ struct Over;
 
 impl Deliverer {
     /// # Errors
-    /// No client of HTTPS can be made.
+    /// The authorities of `ca_file` cannot be read, or no client of HTTPS can be
+    /// made.
     pub fn new(
         partition: Partition<Logistics>,
         key: SecretKey,
@@ -70,6 +72,7 @@ impl Deliverer {
     ) -> anyhow::Result<Self> {
         service_kit::tls::use_ring();
         let client = Client::builder()
+            .tls_certs_merge(authorities(&options.ca_file)?)
             .timeout(Duration::from_millis(options.timeout_ms))
             // It could lead elsewhere than the address that was looked at.
             .redirect(redirect::Policy::none())
@@ -305,6 +308,23 @@ impl Deliverer {
     }
 }
 
+/// The certificates of a PEM file; none where no file is named.
+fn authorities(path: &Path) -> anyhow::Result<Vec<Certificate>> {
+    if path.as_os_str().is_empty() {
+        return Ok(Vec::new());
+    }
+    let named = || format!("app.webhooks.ca_file = {path:?}");
+    let pem = std::fs::read(path).with_context(|| format!("{}: cannot be read", named()))?;
+    let found =
+        Certificate::from_pem_bundle(&pem).with_context(|| format!("{}: no PEM", named()))?;
+    anyhow::ensure!(
+        !found.is_empty(),
+        "{}: there is no certificate in it (-----BEGIN CERTIFICATE-----)",
+        named()
+    );
+    Ok(found)
+}
+
 /// What happened, without the address, which may hold a secret of the firm's.
 fn words(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -320,4 +340,35 @@ fn words(error: &reqwest::Error) -> String {
     };
     let cause: String = cause.to_string().chars().take(200).collect();
     format!("the address {what}: {cause}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_that_cannot_be_read_are_named() {
+        assert!(
+            authorities(Path::new(""))
+                .expect("none is named")
+                .is_empty()
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ca.pem");
+        let refused = || format!("{:#}", authorities(&path).expect_err("refused"));
+        let named = format!("app.webhooks.ca_file = {path:?}");
+        let missing = refused();
+        assert!(
+            missing.starts_with(&named) && missing.contains("cannot be read"),
+            "{missing}"
+        );
+        for wrong in [
+            "",
+            "no PEM at all",
+            "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
+        ] {
+            std::fs::write(&path, wrong).expect("written");
+            assert!(refused().starts_with(&named), "{}", refused());
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod pages;
 mod partner;
 mod proofs;
 mod recall;
+mod receiver;
 mod refusals;
 mod repeats;
 mod reports;

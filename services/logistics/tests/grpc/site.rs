@@ -151,14 +151,24 @@ impl Site {
 
     /// Stopped in order and started again on the same disk.
     pub async fn restart(&mut self) {
+        self.stop_in_order().await;
+        self.start_again().await;
+    }
+
+    pub async fn stop_in_order(&mut self) {
         self.stop.cancel();
         let ended = (&mut self.task).await.expect("no panic");
         ended.expect("a clean end");
+    }
+
+    /// After it was stopped, on the same disk.
+    pub async fn start_again(&mut self) {
         let running = Running::start(&self.config).await;
         let channel = running.channel;
         self.client = LogisticsServiceClient::new(channel.clone());
         self.partner = PartnerServiceClient::new(channel.clone());
         self.freight = FreightServiceClient::new(channel.clone());
+        self.webhooks = WebhookServiceClient::new(channel.clone());
         self.admin = AdminServiceClient::new(channel.clone());
         self.channel = channel;
         self.log = running.log;

@@ -1,133 +1,15 @@
 //! A firm without gRPC streams is told by webhooks: signed, in order, at least
 //! once, and never what is another's.
 
-use std::{
-    collections::VecDeque,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
-use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
-use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, Mac};
 use proto::{LogisticsEvent, logistics::v1::*};
-use sha2::Sha256;
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tonic::Code;
 
 use crate::{
     ask::{AREA, fresh},
     partner::{join, load},
+    receiver::{Authority, Receiver},
     site::{Site, expected, ok, refused, wrong_fields},
 };
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One try to deliver.
-#[derive(Debug, Clone)]
-struct Try {
-    id: String,
-    timestamp: String,
-    signatures: Vec<String>,
-    body: Bytes,
-}
-
-impl Try {
-    fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).expect("JSON")
-    }
-
-    fn kind(&self) -> String {
-        self.json()["type"].as_str().expect("a type").to_owned()
-    }
-
-    /// As a receiver checks it, by the specification and nothing of ours.
-    fn is_signed_by(&self, secret: &str) -> bool {
-        let key = secret.strip_prefix("whsec_").expect("a prefix");
-        let key = STANDARD.decode(key).expect("base64");
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("a key");
-        mac.update(format!("{}.{}.", self.id, self.timestamp).as_bytes());
-        mac.update(&self.body);
-        let wanted = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
-        self.signatures.contains(&wanted)
-    }
-}
-
-/// An address of the firm's that answers as it is told, and `200` then.
-struct Receiver {
-    address: SocketAddr,
-    tries: mpsc::UnboundedReceiver<Try>,
-    answers: Arc<Mutex<VecDeque<u16>>>,
-    serving: JoinHandle<()>,
-}
-
-type Shared = (mpsc::UnboundedSender<Try>, Arc<Mutex<VecDeque<u16>>>);
-
-async fn receive(
-    State((tell, answers)): State<Shared>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> StatusCode {
-    let header = |name| {
-        headers
-            .get(name)
-            .expect(name)
-            .to_str()
-            .expect("text")
-            .to_owned()
-    };
-    let signatures = header("webhook-signature");
-    let tried = Try {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signatures: signatures.split(' ').map(str::to_owned).collect(),
-        body,
-    };
-    let answer = answers.lock().expect("no panic").pop_front().unwrap_or(200);
-    let _ = tell.send(tried);
-    StatusCode::from_u16(answer).expect("a status")
-}
-
-impl Receiver {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (tell, tries) = mpsc::unbounded_channel();
-        let answers = Arc::<Mutex<VecDeque<u16>>>::default();
-        let router = Router::new()
-            .route("/hook", post(receive))
-            .with_state((tell, Arc::clone(&answers)));
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, router).await.expect("a server");
-        });
-        Self {
-            address,
-            tries,
-            answers,
-            serving,
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/hook", self.address)
-    }
-
-    fn will_answer(&self, answers: &[u16]) {
-        self.answers.lock().expect("no panic").extend(answers);
-    }
-
-    async fn next(&mut self) -> Try {
-        let next = tokio::time::timeout(PATIENCE, self.tries.recv()).await;
-        next.expect("a delivery in time").expect("a receiver")
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
 
 macro_rules! of {
     ($name:ident, $id:expr) => {
@@ -373,4 +255,68 @@ async fn addresses_that_lead_into_the_network_are_refused() {
     };
     let many = expected(Code::ResourceExhausted, "TOO_MANY_WEBHOOKS");
     assert_eq!(refused(site.webhooks.register_webhook(fifth).await), many);
+}
+
+#[tokio::test]
+async fn over_https_and_over_a_restart_nothing_is_lost_and_nothing_overtaken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new();
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, authority.pem()).expect("written");
+    let mut site = Site::start_with(|config| {
+        config.app.webhooks.ca_file = ca_file;
+        // However long it takes to start again.
+        config.app.webhooks.disable_after_secs = 3_600;
+    })
+    .await;
+    join(&mut site, "acme").await;
+    let mut receiver = Receiver::start_with_tls(&authority).await;
+    let webhook = register(&mut site, receiver.url()).await;
+    let first = tender(&mut site).await;
+    let told = receiver.next().await;
+    assert!(told.is_signed_by(&webhook.secret));
+    assert_eq!(told.json()["data"]["tendered"]["shipmentId"], *first);
+
+    // The service stops while the firm cannot take what it is told.
+    receiver.will_answer(&[503; 10_000]);
+    let second = tender(&mut site).await;
+    let failed = receiver.next().await;
+    assert_eq!(failed.json()["data"]["tendered"]["shipmentId"], *second);
+    site.stop_in_order().await;
+    receiver.answers.lock().expect("no panic").clear();
+    while receiver.tries.try_recv().is_ok() {}
+    site.start_again().await;
+    let again = receiver.next().await;
+    assert_eq!((&again.id, &again.body), (&failed.id, &failed.body));
+    assert!(again.is_signed_by(&webhook.secret), "the secret stays");
+    ok(site
+        .webhooks
+        .test_webhook(of!(TestWebhookRequest, &webhook.webhook_id))
+        .await);
+    assert_eq!(receiver.next().await.kind(), "test");
+
+    // With its progress lost, it tells everything again, as it was.
+    site.stop_in_order().await;
+    std::fs::remove_file(site.data().join("webhooks-0.json")).expect("saved");
+    site.start_again().await;
+    assert_eq!(receiver.next().await.id, told.id);
+    assert_eq!(receiver.next().await.id, failed.id);
+    assert_eq!(receiver.next().await.kind(), "test");
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_not_told_anything() {
+    let mut site = Site::start().await;
+    join(&mut site, "acme").await;
+    let mut receiver = Receiver::start_with_tls(&Authority::new()).await;
+    register(&mut site, receiver.url()).await;
+    tender(&mut site).await;
+    let reason = site
+        .recorded(|event| match event {
+            LogisticsEvent::WebhookDisabled(event) => Some(event.reason.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(reason.contains("certificate"), "{reason}");
+    assert!(receiver.tries.try_recv().is_err(), "nothing came");
 }
