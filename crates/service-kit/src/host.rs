@@ -160,7 +160,7 @@ where
             http_listener,
             D::SERVICE.name(),
             readiness.clone(),
-            log_paths.router().merge(witness_path),
+            log_paths.router(guard.clone()).merge(witness_path),
             supervisor.token(Stage::Relaying),
         ),
     );

@@ -79,6 +79,7 @@ pub async fn serve(
         .route("/metrics", get(move || async move { metrics_of(service) }))
         .with_state(readiness)
         .merge(logs);
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await?;

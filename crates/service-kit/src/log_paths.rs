@@ -2,24 +2,33 @@
 //! `/log/<partition>/` lie `checkpoint`, `tile/<L>/<N>[.p/<W>]` and
 //! `tile/entries/<N>[.p/<W>]`. Tools for transparency logs read them.
 //!
+//! Checkpoints and hashes tell nothing of what was recorded and are for all.
+//! Entries are the records themselves, and for those who may read the log:
+//! where callers must show tokens, they need one here too.
+//!
 //! Only what the newest checkpoint covers is there. Tiles never change;
 //! checkpoints do. Entries are made from the log when they are asked for.
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, OnceLock},
 };
 
 use axum::{
     Router,
-    extract::{Path, State},
-    http::{StatusCode, header},
+    extract::{ConnectInfo, Path, State},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use transparency::TilePath;
+use tonic::{Code, Status};
+use transparency::{TileKind, TilePath};
 
-use crate::notary::proofs::{Proofs, Unproven};
+use crate::{
+    access::Guard,
+    notary::proofs::{Proofs, Unproven},
+};
 
 /// The logs of a process; there are none while it still opens them.
 #[derive(Clone, Default)]
@@ -32,10 +41,11 @@ impl LogPaths {
         let _ = self.0.set(proofs);
     }
 
-    pub fn router(&self) -> Router {
+    /// `guard` decides who may have entries.
+    pub fn router(&self, guard: Arc<Guard>) -> Router {
         Router::new()
             .route("/log/{partition}/{*path}", get(answer))
-            .with_state(self.clone())
+            .with_state((self.clone(), guard))
     }
 
     /// The log of that name; none also where it is not written in the one
@@ -50,8 +60,10 @@ impl LogPaths {
 }
 
 async fn answer(
-    State(logs): State<LogPaths>,
+    State((logs, guard)): State<(LogPaths, Arc<Guard>)>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
     Path((partition, path)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Response {
     if logs.0.get().is_none() {
         let message = "the service still opens its logs\n";
@@ -73,13 +85,42 @@ async fn answer(
             None => missing("no checkpoint is let out yet"),
         };
     }
-    match path.parse::<TilePath>() {
-        Ok(path) => tile(proofs, path).await,
-        Err(_) => missing("there are checkpoint, tile/<L>/<N> and tile/entries/<N>"),
+    let Ok(path) = path.parse::<TilePath>() else {
+        return missing("there are checkpoint, tile/<L>/<N> and tile/entries/<N>");
+    };
+    if path.kind() != TileKind::Entries {
+        return tile(proofs, path, FOR_ALL).await;
+    }
+    match guard.may_read_records(&headers, from.ip()).await {
+        Err(status) => refused(&status),
+        Ok(()) if guard.asks() => tile(proofs, path, FOR_ONE).await,
+        Ok(()) => tile(proofs, path, FOR_ALL).await,
     }
 }
 
-async fn tile(proofs: Proofs, path: TilePath) -> Response {
+/// Tiles never change. One that was given to the bearer of a token is not kept
+/// for others.
+const FOR_ALL: &str = "public, max-age=31536000, immutable";
+const FOR_ONE: &str = "private, max-age=31536000, immutable";
+
+fn refused(status: &Status) -> Response {
+    let code = match status.code() {
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let message = format!("{}\n", status.message());
+    let mut answer = (code, [(header::CACHE_CONTROL, "no-store")], message).into_response();
+    if code == StatusCode::UNAUTHORIZED {
+        let asked = header::HeaderValue::from_static("Bearer");
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, asked);
+    }
+    answer
+}
+
+async fn tile(proofs: Proofs, path: TilePath, cached: &'static str) -> Response {
     let Ok(tile) = tokio::task::spawn_blocking(move || proofs.tile(&path)).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -87,7 +128,7 @@ async fn tile(proofs: Proofs, path: TilePath) -> Response {
         Ok(Some(bytes)) => (
             [
                 (header::CONTENT_TYPE, "application/octet-stream"),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+                (header::CACHE_CONTROL, cached),
             ],
             bytes,
         )

@@ -1,6 +1,10 @@
 //! Decides on each call, and says no in the words of gRPC.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use access::{Caller, Presented, Refusal, RuleError, Rules, Scope, Trust};
 use decider::{Role, Service};
@@ -13,9 +17,12 @@ use super::{
     verified::Verified,
 };
 use crate::{
-    edge::{LimitsOptions, Peer, Rates, Told},
+    edge::{LimitsOptions, Rates, Told},
     status,
 };
+
+/// Tells the records of a log.
+const READ: &str = "/baogong.log.v1.LogService/Read";
 
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
@@ -128,7 +135,7 @@ impl Guard {
         &self,
         path: &str,
         headers: &http::HeaderMap,
-        peer: Option<&Peer>,
+        from: Option<IpAddr>,
     ) -> Result<Admitted, Status> {
         let Some(rule) = self.rules.get(path) else {
             let exists = self.rules.without().iter().any(|known| known == path);
@@ -146,7 +153,7 @@ impl Guard {
         let Some(tokens) = self.tokens.as_ref().filter(|_| !rule.public) else {
             return Ok(Admitted::Free);
         };
-        let caller = self.caller(tokens, headers, peer).await;
+        let caller = self.caller(tokens, headers, from).await;
         let caller = caller.map_err(|no| no.into_status(self, path))?;
         let admitted = role(headers).and_then(|wanted| Rules::admit(rule, caller, wanted));
         let (caller, scope) = admitted.map_err(|refusal| self.refused(path, &refusal))?;
@@ -157,17 +164,42 @@ impl Guard {
         Ok(Admitted::Within(Box::new(caller), Box::new(scope)))
     }
 
+    /// Whether records may be told over plain HTTP to whoever sends these
+    /// headers: as in `LogService.Read`, which tells the same.
+    ///
+    /// # Errors
+    /// The status that `LogService.Read` would end with.
+    pub async fn may_read_records(
+        &self,
+        headers: &http::HeaderMap,
+        from: IpAddr,
+    ) -> Result<(), Status> {
+        match self.admit(READ, headers, Some(from)).await? {
+            Admitted::Free => Ok(()),
+            // No area is named: all of them must be the caller's.
+            Admitted::Within(_, scope) => scope
+                .check(&[])
+                .map_err(|refusal| self.refused(READ, &refusal)),
+        }
+    }
+
+    /// Whether callers must show tokens.
+    #[must_use]
+    pub const fn asks(&self) -> bool {
+        self.tokens.is_some()
+    }
+
     async fn caller(
         &self,
         tokens: &Tokens,
         headers: &http::HeaderMap,
-        peer: Option<&Peer>,
+        from: Option<IpAddr>,
     ) -> Result<Caller, No> {
         let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
         let value = match (values.next(), values.next()) {
             (Some(value), None) => value.as_bytes(),
             (first, _) => {
-                self.is_stranger(peer)?;
+                self.is_stranger(from)?;
                 return Err(match first {
                     None => Refusal::NoToken.into(),
                     Some(_) => Refusal::NotBearer.into(),
@@ -184,7 +216,7 @@ impl Guard {
         // Whoever floods an address with tokens that are none takes the time
         // of those who come from it for the first time, not of those who are
         // known.
-        self.is_stranger(peer)?;
+        self.is_stranger(from)?;
         let token = Presented::from_header(value)?;
         let keys = tokens.keys.with(token.key_id()).await;
         let keys = keys.ok_or(No::KeysAway)?;
@@ -194,9 +226,8 @@ impl Guard {
         Ok(caller)
     }
 
-    fn is_stranger(&self, peer: Option<&Peer>) -> Result<(), No> {
-        let Some(peer) = peer else { return Ok(()) };
-        let address = peer.address().ip();
+    fn is_stranger(&self, from: Option<IpAddr>) -> Result<(), No> {
+        let Some(address) = from else { return Ok(()) };
         self.rates.stranger(address).map_err(|wait| No::TooMany {
             address: address.to_string(),
             wait,

@@ -59,7 +59,8 @@ where
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             let peer = parts.extensions.get::<Peer>();
-            let admitted = guard.admit(parts.uri.path(), &parts.headers, peer).await;
+            let from = peer.map(|peer| peer.address().ip());
+            let admitted = guard.admit(parts.uri.path(), &parts.headers, from).await;
             let (caller, scope) = match admitted {
                 Err(status) => return Ok(status.into_http()),
                 Ok(Admitted::Free) => {

@@ -1,12 +1,14 @@
 //! A service that asks for tokens: who may do what, over the wire.
 
+use std::net::SocketAddr;
+
 use access::{Grant, Issuer, Rules, TokenOrder};
 use bus::server::{NatsServer, ServerOptions};
 use decider::Role;
 use prost::Message;
 use proto::{
     admin::v1::{GetStatusRequest, admin_service_client::AdminServiceClient},
-    log::v1::{ReadRequest, Record, log_service_client::LogServiceClient},
+    log::v1::{GetCheckpointRequest, ReadRequest, Record, log_service_client::LogServiceClient},
     order::v1::{GetOrderRequest, order_service_client::OrderServiceClient},
 };
 use service_kit::{
@@ -26,11 +28,13 @@ use tonic_types::StatusExt;
 use crate::{
     ask,
     desk::{config, ok, run},
+    http,
 };
 
 /// The service, its nats-server and the issuer that it trusts.
 struct Site {
     channel: Channel,
+    http: SocketAddr,
     client: OrderServiceClient<Channel>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
@@ -60,10 +64,11 @@ impl Site {
             ..AccessOptions::default()
         };
         let stop = CancellationToken::new();
-        let (channel, _, task) = run(config, stop.clone()).await;
+        let (channel, http, task) = run(config, stop.clone()).await;
         Self {
             client: OrderServiceClient::new(channel.clone()),
             channel,
+            http,
             stop,
             task,
             _nats: nats,
@@ -95,7 +100,11 @@ impl Site {
 }
 
 fn token(role: Role, subject: &str) -> String {
-    issuer().issue(&TokenOrder {
+    issuer().issue(&order(role, subject, &["*"]))
+}
+
+fn order<'a>(role: Role, subject: &'a str, areas: &[&str]) -> TokenOrder<'a> {
+    TokenOrder {
         issuer: "issuer",
         audience: "baogong",
         subject,
@@ -104,12 +113,12 @@ fn token(role: Role, subject: &str) -> String {
         ttl_secs: 3_600,
         grant: Grant {
             roles: vec![role.name().to_owned()],
-            areas: vec!["*".to_owned()],
+            areas: areas.iter().map(|area| (*area).to_owned()).collect(),
             household: (role == Role::Resident).then(|| subject.to_owned()),
             carrier: (role == Role::Carrier).then(|| subject.to_owned()),
             id: None,
         },
-    })
+    }
 }
 
 fn by<T>(role: Role, subject: &str, message: T) -> Request<T> {
@@ -274,4 +283,56 @@ async fn with_a_certificate_a_service_speaks_tls_alone() {
     assert_eq!(ask("https").await, Ok(()));
     stop.cancel();
     task.await.expect("no panic").expect("a clean end");
+}
+
+/// Records are told over plain HTTP to whom `LogService.Read` tells them;
+/// what is no record, to all.
+#[tokio::test]
+async fn records_over_http_need_the_token_of_one_who_may_read_the_log() {
+    let mut site = Site::start().await;
+    let contingency = ask::activate();
+    ok(site
+        .client
+        .activate_contingency(by(Role::Dispatcher, "d-1", contingency))
+        .await);
+    let head = GetCheckpointRequest {
+        partition: 0,
+        min_size: 1,
+    };
+    let mut log = LogServiceClient::new(site.channel.clone());
+    ok(log.get_checkpoint(by(Role::Auditor, "a-1", head)).await);
+    for open in ["checkpoint", "tile/0/000.p/1"] {
+        let answer = http::get(site.http, open, None).await;
+        assert!(answer.has("200 OK"), "{open}: {}", answer.head);
+    }
+
+    let entries = "tile/entries/000.p/1";
+    let get = |token: Option<String>| {
+        let address = site.http;
+        async move { http::get(address, entries, token.as_deref()).await }
+    };
+    let nobody = get(None).await;
+    assert!(nobody.has("401 Unauthorized"), "{}", nobody.head);
+    assert!(nobody.has("www-authenticate: Bearer"), "{}", nobody.head);
+    assert!(nobody.text().contains("token"), "{}", nobody.text());
+    let forged = Issuer::new([8; 32]).issue(&order(Role::Auditor, "a-1", &["*"]));
+    let forged = get(Some(forged)).await;
+    assert!(forged.has("401 Unauthorized"), "{}", forged.head);
+    for role in Role::ALL.into_iter().filter(|role| *role != Role::System) {
+        let answer = get(Some(token(role, "someone"))).await;
+        if matches!(role, Role::Auditor | Role::Operator) {
+            assert!(answer.has("200 OK"), "{role}: {}", answer.head);
+            assert!(answer.has("cache-control: private"), "{}", answer.head);
+            let records = transparency::decode_entries(&answer.body).expect("records");
+            assert_eq!(records.len(), 1);
+        } else {
+            assert!(answer.has("403 Forbidden"), "{role}: {}", answer.head);
+            assert!(answer.has("no-store"), "{}", answer.head);
+        }
+    }
+    // The log is of all areas.
+    let narrow = issuer().issue(&order(Role::Auditor, "a-1", &["632725"]));
+    let narrow = get(Some(narrow)).await;
+    assert!(narrow.has("403 Forbidden"), "{}", narrow.head);
+    site.stop().await;
 }

@@ -9,6 +9,7 @@ mod fields;
 mod follow;
 mod group_buys;
 mod hand_over;
+mod http;
 mod lists;
 mod logistics;
 mod one_stream;

@@ -10,17 +10,16 @@ use proto::log::v1::{
     GetCheckpointRequest, GetConsistencyProofRequest, GetInclusionProofRequest, ReadRequest,
 };
 use service_kit::{host::log_directory, notary::tree_directory};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 use tonic::Code;
 use transparency::{
     Checkpoint, ConsistencyProof, Hash, InclusionProof, KeyUse, LogKeys, Tree, TreeHead, Validity,
     decode_entries, record_hash,
 };
 
-use crate::desk::{Desk, ok, refused};
+use crate::{
+    desk::{Desk, ok, refused},
+    http::{self, Answer},
+};
 
 /// The public key, as an auditor has it.
 fn keys(desk: &Desk) -> LogKeys {
@@ -159,28 +158,9 @@ async fn what_cannot_be_proven_has_its_own_status() {
     );
 }
 
-struct Answer {
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn has(&self, text: &str) -> bool {
-        self.head.contains(text)
-    }
-}
-
 /// What lies below the log's URL.
 async fn get(desk: &Desk, path: &str) -> Answer {
-    let mut stream = TcpStream::connect(desk.http).await.expect("a connection");
-    let request = format!("GET /log/0/{path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("an answer");
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let body = answer.split_off(end.expect("a head") + 4);
-    let head = String::from_utf8(answer).expect("text");
-    Answer { head, body }
+    http::get(desk.http, path, None).await
 }
 
 #[tokio::test]
