@@ -1,6 +1,7 @@
 //! A suite of real processes for system tests: a NATS server and the four
 //! services, each its own process with its own log, on free loopback ports.
 
+pub mod access;
 pub mod goods;
 pub mod laptop;
 
@@ -92,11 +93,13 @@ impl Suite {
             .iter()
             .map(|name| Service::new(name, directory.path(), &nats.url(), extra))
             .collect::<anyhow::Result<Vec<_>>>()?;
+        let tls = extra.iter().any(|(key, _)| *key == "BAOGONG_TLS__CERT");
+        let scheme = if tls { "https" } else { "http" };
         let sources: Vec<(String, String)> = services
             .iter()
             .map(|service| {
                 let key = format!("BAOGONG_SOURCES__{}", service.name.to_uppercase());
-                (key, format!("http://{}", service.grpc))
+                (key, format!("{scheme}://{}", service.grpc))
             })
             .collect();
         for service in &mut services {

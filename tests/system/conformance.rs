@@ -10,7 +10,9 @@ use std::{
 };
 
 use system_tests::{
-    Suite, binaries,
+    Suite,
+    access::Access,
+    binaries,
     laptop::{Laptop, Running, baogong, last_words, root, wait_for},
 };
 
@@ -60,65 +62,9 @@ fn conformance_of_the_services_one_by_one() {
         return;
     }
     let directory = tempfile::tempdir().expect("a directory");
-    let path = |name: &str| directory.path().join(name).display().to_string();
-    let (key, jwks, revoked, reader) = (
-        path("issuer.key"),
-        path("jwks.json"),
-        path("revoked"),
-        path("reader.token"),
-    );
-    let made = |arguments: &[&str]| {
-        let output = baogong(arguments).output().expect("it runs");
-        assert!(output.status.success(), "{}", last_words(&output));
-    };
-    made(&[
-        "token",
-        "keys",
-        "--key",
-        &key,
-        "--jwks",
-        &jwks,
-        "--revocations",
-        &revoked,
-    ]);
-    made(&[
-        "token",
-        "issue",
-        "--key",
-        &key,
-        "--role",
-        "auditor",
-        "--subject",
-        "reader",
-        "--all-areas",
-        "--out",
-        &reader,
-    ]);
-    let access = [
-        ("MODE", "tokens".to_owned()),
-        ("ISSUER", "baogong-laptop".to_owned()),
-        ("AUDIENCE", "baogong".to_owned()),
-        ("JWKS_FILE", jwks.clone()),
-        ("REVOCATIONS_FILE", revoked.clone()),
-        ("PEER_TOKEN_FILE", reader.clone()),
-    ];
-    let environment = access.map(|(name, value)| (format!("BAOGONG_ACCESS__{name}"), value));
-    let environment: Vec<_> = environment
-        .iter()
-        .map(|(name, value)| (&**name, value.clone()))
-        .collect();
-    let suite = Suite::start_with(&environment).expect("a suite");
-    let text = fs::read_to_string(suite.suite_file()).expect("written");
-    let mut file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    file["access"] = serde_json::json!({
-        "issuer": "baogong-laptop",
-        "audience": "baogong",
-        "key_file": key,
-        "jwks_file": jwks,
-        "revocations_file": revoked,
-        "token_file": reader,
-    });
-    fs::write(suite.suite_file(), file.to_string()).expect("written");
+    let access = Access::create(directory.path()).expect("an issuer");
+    let suite = Suite::start_with(&access.environment()).expect("a suite");
+    access.tell(&suite).expect("told");
     check(&suite.suite_file());
 }
 

@@ -9,5 +9,6 @@ mod partners;
 mod privacy;
 mod restore;
 mod services;
+mod tls;
 mod trace;
 mod witnesses;

@@ -1,9 +1,9 @@
 //! Each service as a process of its own: help, configuration, health,
 //! reflection, metrics, a clean end.
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
-use system_tests::{SERVICES, Suite, binaries, http_get};
+use system_tests::{SERVICES, Suite, access::Access, binaries, http_get, laptop::baogong};
 use tonic::transport::Channel;
 
 #[test]
@@ -166,4 +166,22 @@ async fn check_status(channel: Channel, name: &str) {
     assert_eq!(status.service, name);
     assert_eq!(status.clock, "test");
     assert_eq!(status.partitions.len(), 1);
+}
+
+/// `| head` is no failure, and nothing to talk about.
+#[test]
+fn a_command_whose_output_nobody_reads_ends_quietly() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let access = Access::create(directory.path()).expect("an issuer");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = baogong(&["token", "issue", "--role", "auditor", "--subject", "x"])
+        .args(["--all-areas", "--key", &access.issuer_key()])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(Child::wait_with_output)
+        .expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(128 + nix::libc::SIGPIPE));
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use decider::{Position, Service, Source};
 use event_log::LogError;
+use service_kit::peers::client::TlsArgs;
 use transparency::{CheckpointError, Origin, PolicyError, ProofError, ReceiptError};
 
 use crate::history::LogName;
@@ -30,12 +31,14 @@ pub enum AuditError {
     )]
     NoService(Service),
     #[error(
-        "{service} does not answer at {address}: is the suite running? Copied logs are read \
-         with --logs"
+        "{service} does not answer at {address}: is the suite running?{} Copied logs are read \
+         with --logs", tls.hint()
     )]
     Unreachable {
         service: Service,
         address: String,
+        /// As it was called.
+        tls: Box<TlsArgs>,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

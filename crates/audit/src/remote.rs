@@ -94,6 +94,7 @@ async fn partitions(
     let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| AuditError::Unreachable {
         service,
         address: address.to_owned(),
+        tls: Box::new(calling.tls.clone()),
         source,
     };
     let channel = calling

@@ -2,7 +2,7 @@
 //! needs: a call that a restart, a full queue or a lost connection refused is
 //! made again with the same request id.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use anyhow::Context;
 use decider::{Role, Service, Timestamp};
@@ -61,6 +61,8 @@ pub struct Suite {
     admin: [(Service, AdminServiceClient<Link>); 4],
     /// How long a call is tried again before it is given up.
     pub patience: Duration,
+    /// What may be missing where no service answers.
+    hint: &'static str,
 }
 
 impl Suite {
@@ -115,6 +117,7 @@ impl Suite {
             credentials: credentials.clone(),
             notification: NotificationServiceClient::new(notification),
             patience,
+            hint: tls.hint(),
         })
     }
 
@@ -132,13 +135,23 @@ impl Suite {
         loop {
             match make(self.clone()).await {
                 Ok(answer) => return Ok(answer.into_inner()),
-                Err(status) if !heals(&status) || Instant::now() >= give_up => return Err(status),
+                Err(status) if !heals(&status) || Instant::now() >= give_up => {
+                    return Err(self.with_hint(status));
+                }
                 Err(status) => {
                     tracing::debug!(%status, "trying again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(BACKOFF_LAST);
                 }
             }
+        }
+    }
+
+    /// Says what may be missing, where it was no service that answered.
+    fn with_hint(&self, status: Status) -> Status {
+        match status.source() {
+            Some(_) => Status::new(status.code(), format!("{}.{}", status.message(), self.hint)),
+            None => status,
         }
     }
 

@@ -55,10 +55,7 @@ enum Command {
 /// Exit status: 0 all holds, 1 something does not, 2 it could not be done.
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Whoever reads the output may stop reading; a suite goes on nevertheless.
-    if !matches!(arguments.command, Command::Up(_)) {
-        sigpipe::reset();
-    }
+    end_quietly_when_nobody_reads();
     let options = match &arguments.command {
         Command::Up(up) => TelemetryOptions {
             log_filter: up.log.clone(),
@@ -101,6 +98,24 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::from(1),
         Err(error) => fail(&error),
     }
+}
+
+/// Whoever reads the output may stop reading (`| head`), and then nothing is
+/// left to say: the process ends as SIGPIPE would end it. The signal itself
+/// must stay ignored, since a connection that the other side closed raises it
+/// too, and that is an error like any other.
+fn end_quietly_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // What `print!` panics with; std gives no other sign of it.
+        let is_unread = |message: &String| {
+            message.starts_with("failed printing to stdout") && message.contains("Broken pipe")
+        };
+        if panic.payload().downcast_ref().is_some_and(is_unread) {
+            std::process::exit(128 + nix::libc::SIGPIPE);
+        }
+        usual(panic);
+    }));
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

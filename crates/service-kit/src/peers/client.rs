@@ -95,6 +95,17 @@ pub enum ClientError {
 }
 
 impl TlsArgs {
+    /// What may be missing where a service does not answer; begins with a space
+    /// where it is anything.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match (&self.ca, &self.cert) {
+            (None, _) => " One that speaks TLS needs --ca.",
+            (Some(_), None) => " One that asks callers for a certificate needs --cert and --key.",
+            (Some(_), Some(_)) => "",
+        }
+    }
+
     /// The endpoint of an address, with or without `http://` or `https://`.
     ///
     /// # Errors
