@@ -64,6 +64,16 @@ fn a_wrong_configuration_is_refused_before_anything_starts() {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("nowhere.toml"));
 }
 
+/// An image of a service has no file but its program.
+#[test]
+fn a_suite_starts_where_no_authority_is_installed() {
+    let nowhere = [
+        ("SSL_CERT_FILE", "/nonexistent".to_owned()),
+        ("SSL_CERT_DIR", "/nonexistent".to_owned()),
+    ];
+    Suite::start_with(&nowhere).expect("a suite");
+}
+
 /// Who keeps a token for the commands starts services from the same shell.
 #[test]
 fn the_variables_of_clients_are_none_of_a_service_and_others_are_refused() {

@@ -93,6 +93,10 @@ impl fmt::Debug for Name {
 pub struct Names {
     all: Vec<Name>,
     numbers: HashMap<Name, u32>,
+    /// What was asked for last is often what is asked for next; and the empty
+    /// text is asked for most.
+    last: u32,
+    empty: Option<u32>,
 }
 
 impl Names {
@@ -107,6 +111,25 @@ impl Names {
     /// # Panics
     /// There are 2³² of them.
     pub fn number(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            let number = match self.empty {
+                Some(number) => number,
+                None => self.looked_up(text),
+            };
+            self.empty = Some(number);
+            return number;
+        }
+        if self
+            .all
+            .get(self.last as usize)
+            .is_none_or(|last| *last != *text)
+        {
+            self.last = self.looked_up(text);
+        }
+        self.last
+    }
+
+    fn looked_up(&mut self, text: &str) -> u32 {
         if let Some(known) = self.numbers.get(text) {
             return *known;
         }

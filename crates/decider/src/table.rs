@@ -50,6 +50,8 @@ impl Row {
 pub struct Table<T> {
     blocks: Vec<Arc<Vec<T>>>,
     rows: HashTable<u32>,
+    /// That whose id is behind all others.
+    greatest: Option<Row>,
     hasher: DefaultHashBuilder,
 }
 
@@ -58,6 +60,7 @@ impl<T> Default for Table<T> {
         Self {
             blocks: Vec::new(),
             rows: HashTable::new(),
+            greatest: None,
             hasher: DefaultHashBuilder::default(),
         }
     }
@@ -73,6 +76,12 @@ impl<T: Entity> Table<T> {
         let hash = self.hasher.hash_one(id);
         let same = |row: &u32| self[Row(*row)].id().borrow() == id;
         self.rows.find(hash, same).copied().map(Row)
+    }
+
+    /// Whether the id is certainly none of those here, since it is behind them
+    /// all: quick, and often so where ids have the time in front.
+    pub fn is_behind_all(&self, id: &T::Id) -> bool {
+        self.greatest.is_none_or(|row| self[row].id() < id)
     }
 
     pub fn get<Q>(&self, id: &Q) -> Option<&T>
@@ -116,6 +125,9 @@ impl<T: Entity> Table<T> {
     {
         let number = u32::try_from(self.len()).expect("a partition has fewer entities");
         let hash = self.hasher.hash_one(entity.id());
+        if self.is_behind_all(entity.id()) {
+            self.greatest = Some(Row(number));
+        }
         if self.blocks.last().is_none_or(|b| b.len() == BLOCK_ROWS) {
             // The first block grows: most tables stay small.
             let rows = if number == 0 { 0 } else { BLOCK_ROWS };
@@ -140,6 +152,7 @@ impl<T: Entity> Table<T> {
         Self {
             blocks: self.blocks.clone(),
             rows: HashTable::new(),
+            greatest: self.greatest,
             hasher: self.hasher.clone(),
         }
     }

@@ -68,10 +68,11 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> sled::Result
     })
 }
 
-/// Values below this size do not fill the cache fast enough to matter.
-const NOTICED_BYTES_MIN: usize = 1024;
-/// A leaf has 8 to 17 values, so each makes about one eviction happen.
-const ACCESSES: usize = 4;
+/// Of a value, for each access to it. A leaf has 8 to 17 values, so with 8 KiB
+/// each it makes about one eviction happen; with less it makes fewer, and takes
+/// less room.
+const BYTES_PER_ACCESS: usize = 2 * 1024;
+const ACCESSES_MAX: usize = 4;
 
 /// Makes sled's cache notice that `key` was passed in a scan.
 ///
@@ -80,10 +81,8 @@ const ACCESSES: usize = 4;
 /// keep the first 16,384 leaves in memory. A few more accesses while the leaf
 /// is at hand cost little and keep the cache near its capacity.
 pub(crate) fn passed(db: &sled::Db, key: &[u8], bytes: usize) -> sled::Result<()> {
-    if bytes >= NOTICED_BYTES_MIN {
-        for _ in 0..ACCESSES {
-            db.get(key)?;
-        }
+    for _ in 0..(bytes / BYTES_PER_ACCESS).min(ACCESSES_MAX) {
+        db.get(key)?;
     }
     Ok(())
 }

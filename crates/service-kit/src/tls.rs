@@ -112,6 +112,17 @@ pub fn use_ring() {
     let _ = ring::default_provider().install_default();
 }
 
+/// Begins a client of HTTPS. It trusts the authorities that this machine trusts
+/// (`SSL_CERT_FILE`, `SSL_CERT_DIR` or where its distribution keeps them) and
+/// those that Mozilla's programs trust: an image may have no file at all.
+#[must_use]
+pub fn https() -> reqwest::ClientBuilder {
+    use_ring();
+    let public = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    let public = public.filter_map(|one| reqwest::Certificate::from_der(one).ok());
+    reqwest::Client::builder().tls_certs_merge(public)
+}
+
 fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|source| TlsError::Unreadable {
         field,

@@ -166,12 +166,6 @@ pub fn mask_phone(phone: &str) -> String {
     format!("{head}****{tail}")
 }
 
-/// Lets rustls use ring. Somebody else in the process may have said so
-/// already, which is as good.
-fn use_ring() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,21 +5,26 @@
 //!
 //!     make load                      200 firms, 2,000 reports/s, 60 s after 60 s to warm up
 //!     make load ARGS="--cut 2s"      the same over connections that live 2 s
+//!     make load ARGS="--slow 100"    beside 100 callers who read nothing of 20 streams each
 
 mod cutter;
 mod dispatcher;
 mod figures;
 mod firm;
+mod slow;
 mod suite;
 mod verdict;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cutter::Cutter, dispatcher::Dispatcher, figures::Figures, firm::Firm, suite::Suite};
+use crate::{
+    cutter::Cutter, dispatcher::Dispatcher, figures::Figures, firm::Firm, slow::SlowReaders,
+    suite::Suite,
+};
 
 /// What is asked of the suite.
 const P99_MAX: Duration = Duration::from_millis(100);
@@ -41,6 +46,8 @@ pub struct Options {
     pub positions: u64,
     /// Mean life of a connection.
     pub cut: Option<Duration>,
+    /// Callers beside the firms who read nothing.
+    pub slow: usize,
     pub baogong: PathBuf,
     pub seed: u64,
 }
@@ -54,6 +61,7 @@ impl Options {
             time: Duration::from_secs(60),
             positions: 95,
             cut: None,
+            slow: 0,
             baogong: PathBuf::from("target/release/baogong"),
             seed: 1,
         };
@@ -69,11 +77,12 @@ impl Options {
                 "--time" => options.time = seconds(&value)?,
                 "--positions" => options.positions = value.parse()?,
                 "--cut" => options.cut = Some(seconds(&value)?),
+                "--slow" => options.slow = value.parse()?,
                 "--baogong" => options.baogong = value.into(),
                 "--seed" => options.seed = value.parse()?,
                 _ => anyhow::bail!(
                     "{name} is not known: --firms N, --rate REPORTS/S, --warm-up 60s, --time 60s, \
-                     --positions N, --cut 2s, --baogong FILE and --seed N are"
+                     --positions N, --cut 2s, --slow N, --baogong FILE and --seed N are"
                 ),
             }
         }
@@ -137,13 +146,15 @@ async fn run() -> anyhow::Result<bool> {
     );
     // What is measured begins when all firms drive.
     figures.all_drive(options.firms).await;
-    tokio::time::sleep(options.warm_up).await;
+    let slow = SlowReaders::start(&suite, options.slow)?;
+    let mut memory = Memory::default();
+    memory.follow(&suite, options.warm_up).await?;
     figures.begin();
     let begun = Instant::now();
     let half = options.time / 2;
-    tokio::time::sleep(half).await;
+    memory.follow(&suite, half).await?;
     let memory_half = suite.memory()?;
-    tokio::time::sleep(options.time - half).await;
+    memory.follow(&suite, options.time - half).await?;
     let memory_end = suite.memory()?;
     let taken = figures.end(begun.elapsed());
     stop.cancel();
@@ -162,6 +173,10 @@ async fn run() -> anyhow::Result<bool> {
         memory_half / 1_000_000,
         memory_end / 1_000_000
     );
+    println!("  every 10 s           {memory} MB");
+    if options.slow > 0 {
+        println!("slow readers cut off   {}", slow.cut_off());
+    }
     if let Some(cutter) = &cutter {
         println!("connections cut        {}", cutter.cuts());
     }
@@ -190,6 +205,30 @@ async fn run() -> anyhow::Result<bool> {
     );
     suite.stop().await;
     Ok(faults.is_empty() && flat && quick && enough)
+}
+
+/// The suite's memory as time goes on.
+#[derive(Default)]
+struct Memory(Vec<u64>);
+
+impl Memory {
+    const EVERY: Duration = Duration::from_secs(10);
+
+    async fn follow(&mut self, suite: &Suite, time: Duration) -> anyhow::Result<()> {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.0.push(suite.memory()? / 1_000_000);
+            tokio::time::sleep_until(end.min(Instant::now() + Self::EVERY)).await;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<String> = self.0.iter().map(u64::to_string).collect();
+        f.write_str(&all.join(" "))
+    }
 }
 
 fn good(holds: bool) -> &'static str {

@@ -151,9 +151,7 @@ impl Keys {
 }
 
 fn client(url: &str) -> Result<reqwest::Client, SourceError> {
-    // Another part of the process may have installed it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
+    crate::tls::https()
         .timeout(FETCH_MAX)
         // Elsewhere it could be plain HTTP.
         .redirect(reqwest::redirect::Policy::none())

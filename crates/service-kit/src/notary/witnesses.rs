@@ -237,9 +237,7 @@ pub async fn send(calls: Vec<Call>) -> Vec<Answer> {
 }
 
 fn client(url: &str, timeout: Duration) -> Client {
-    // Somebody else in the process may have said so before: the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
+    let mut builder = crate::tls::https()
         .timeout(timeout)
         .redirect(redirect::Policy::none())
         .user_agent(concat!("baogong/", env!("CARGO_PKG_VERSION")));

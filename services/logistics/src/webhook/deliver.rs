@@ -70,8 +70,7 @@ impl Deliverer {
         policy: Policy,
         options: WebhookOptions,
     ) -> anyhow::Result<Self> {
-        service_kit::tls::use_ring();
-        let client = Client::builder()
+        let client = service_kit::tls::https()
             .tls_certs_merge(authorities(&options.ca_file)?)
             .timeout(Duration::from_millis(options.timeout_ms))
             // It could lead elsewhere than the address that was looked at.

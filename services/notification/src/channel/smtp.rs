@@ -10,9 +10,7 @@ use lettre::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Channel, ChannelError, ChannelKind, Outgoing, Secret, SetupError, default_timeout_ms, use_ring,
-};
+use super::{Channel, ChannelError, ChannelKind, Outgoing, Secret, SetupError, default_timeout_ms};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,7 +66,7 @@ impl Smtp {
     /// # Errors
     /// An option is not valid.
     pub fn new(options: &Options) -> Result<Self, SetupError> {
-        use_ring();
+        service_kit::tls::use_ring();
         let invalid = |option, problem: String| SetupError::Option {
             channel: "smtp",
             option,

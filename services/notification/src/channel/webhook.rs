@@ -10,9 +10,7 @@ use std::{fmt, time::Duration};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Channel, ChannelError, ChannelKind, Outgoing, Secret, SetupError, default_timeout_ms, use_ring,
-};
+use super::{Channel, ChannelError, ChannelKind, Outgoing, Secret, SetupError, default_timeout_ms};
 
 /// Longest answer that is read, in bytes.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
@@ -45,9 +43,8 @@ impl fmt::Debug for Webhook {
 
 impl Webhook {
     /// # Errors
-    /// An option is not valid, or no CA certificates are installed.
+    /// An option is not valid.
     pub fn new(options: &Options) -> Result<Self, SetupError> {
-        use_ring();
         let invalid = |option, problem: &str| SetupError::Option {
             channel: "webhook",
             option,
@@ -55,7 +52,7 @@ impl Webhook {
         };
         let url =
             Url::parse(options.url.reveal()).map_err(|error| invalid("url", &error.to_string()))?;
-        let mut builder = Client::builder()
+        let mut builder = service_kit::tls::https()
             .timeout(Duration::from_millis(options.timeout_ms))
             // A robot that has moved is to be configured anew: following would
             // tell its key to somebody else.
@@ -68,18 +65,10 @@ impl Webhook {
                 builder.proxy(proxy)
             }
         };
-        builder = match url.scheme() {
-            "https" => builder,
-            // Without TLS there is nothing to verify, and a machine without CA
-            // certificates will do.
-            "http" => builder.tls_certs_only([]),
-            other => {
-                return Err(invalid(
-                    "url",
-                    &format!("scheme {other} is not http or https"),
-                ));
-            }
-        };
+        if !matches!(url.scheme(), "http" | "https") {
+            let problem = format!("scheme {} is not http or https", url.scheme());
+            return Err(invalid("url", &problem));
+        }
         let client = builder.build().map_err(|error| SetupError::Tls {
             channel: "webhook",
             problem: chain(&error.without_url()),
@@ -364,14 +353,11 @@ mod tests {
         );
     }
 
-    /// Whether CA certificates are installed is the machine's affair; that ring
-    /// is there for rustls is not.
     #[test]
-    fn https_can_be_set_up_wherever_there_are_ca_certificates() {
-        match Webhook::new(&options("https://robot.example.org/?key=k3y")) {
-            Ok(webhook) => assert_eq!(format!("{webhook:?}"), "Webhook(robot.example.org)"),
-            Err(error) => assert!(matches!(error, SetupError::Tls { .. }), "{error}"),
-        }
+    fn https_can_be_set_up() {
+        let webhook = Webhook::new(&options("https://robot.example.org/?key=k3y"));
+        let webhook = webhook.expect("ring and authorities are there");
+        assert_eq!(format!("{webhook:?}"), "Webhook(robot.example.org)");
     }
 
     #[test]

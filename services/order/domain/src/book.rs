@@ -179,12 +179,14 @@ impl OrderBook {
         &mut self,
         record: &Recorded<OrderEvent>,
         event: &OrderPlaced,
-        household: Option<&Household>,
+        household: Option<(Row, &Household)>,
     ) -> bool {
         let order_id = OrderId::from(event.order_id.as_str());
-        if self.store.find(&order_id).is_some() {
+        let table = &self.store.table;
+        if !table.is_behind_all(&order_id) && table.find(&order_id).is_some() {
             return false;
         }
+        let (row, household) = household.unzip();
         // A household does not move: its orders share its door, and its id.
         let door = match (household, &event.door) {
             (Some(household), Some(door)) if household.door == *door => household.door.clone(),
@@ -199,7 +201,7 @@ impl OrderBook {
             (!event.group_buy_id.is_empty()).then(|| event.group_buy_id.as_str().into());
         let names = &mut self.store.names;
         let (placed_by, reason) = (names.get(&event.placed_by), names.get(""));
-        self.put(Order {
+        let order = Order {
             order_id,
             area: record.area.clone(),
             household_id,
@@ -218,13 +220,10 @@ impl OrderBook {
             released: false,
             confirmed: false,
             deliveries: 0,
-        });
-        true
-    }
-
-    fn put(&mut self, order: Order) {
-        let row = self.store.insert(order);
+        };
+        let row = self.store.insert(order, row);
         self.enlist(row, self.store.listed(row));
+        true
     }
 
     /// Into the lists, as the order is.

@@ -9,7 +9,7 @@
 //! A run that starts with the parcel of a cancelled order shows that the
 //! cancellation came too late: the order is out for delivery again.
 
-use decider::{Context, Invariant, Names, Recorded};
+use decider::{Context, Names, Recorded};
 use proto::{
     OrderEvent,
     order::v1::{
@@ -205,12 +205,12 @@ pub(crate) fn apply(order: &mut Order, names: &mut Names, record: &Recorded<Orde
 
 /// INV-02, this service's part: what a log tells of a delivery that no
 /// decision of ours would have allowed.
-pub(crate) fn check_delivery(orders: &mut OrderBook, order_id: &str) {
-    let detail = match orders.get(&order_id.into()) {
-        None => "delivered, but never placed".to_owned(),
-        Some(order) if !order.confirmed => "delivered, but never confirmed".to_owned(),
-        Some(order) if order.deliveries > 1 => format!("delivered {} times", order.deliveries),
-        Some(_) => return,
-    };
-    orders.breach(Invariant::DeliveredOnceAndConfirmed, order_id, detail);
+pub(crate) fn wrong_delivery(order: &Order) -> Option<String> {
+    if !order.confirmed {
+        Some("delivered, but never confirmed".to_owned())
+    } else if order.deliveries > 1 {
+        Some(format!("delivered {} times", order.deliveries))
+    } else {
+        None
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use decider::{
     Area, Context, Name, Names, Recorded, Revision, Timestamp,
-    table::{Entity, Table},
+    table::{Entity, Row, Table},
 };
 use proto::{
     OrderEvent,
@@ -131,6 +131,12 @@ impl Households {
 
     pub(crate) fn get(&self, id: &str) -> Option<&Household> {
         self.table.get(id)
+    }
+
+    /// With its row, which stays the same.
+    pub(crate) fn find(&self, id: &str) -> Option<(Row, &Household)> {
+        let row = self.table.find(id)?;
+        Some((row, &self.table[row]))
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Household> {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use decider::{Area, Invariant, Recorded, StreamId, Violation};
+use decider::{Area, Invariant, Recorded, StreamId, Violation, table::Row};
 use proto::{
     OrderEvent,
     order::v1::{GroupBuyState, OrderPlaced, OrderState},
@@ -150,10 +150,7 @@ impl State {
             E::OrderCancelled(event) => self.order_changed(record, &event.order_id),
             E::OrderReady(event) => self.order_changed(record, &event.order_id),
             E::OrderOutForDelivery(event) => self.order_changed(record, &event.order_id),
-            E::OrderDelivered(event) => {
-                self.order_changed(record, &event.order_id);
-                fulfilment::check_delivery(&mut self.orders, &event.order_id);
-            }
+            E::OrderDelivered(event) => self.order_delivered(record, &event.order_id),
             E::OrderCollected(event) => self.order_changed(record, &event.order_id),
             E::OrderFailed(event) => self.order_changed(record, &event.order_id),
             E::OrderReturned(event) => self.order_changed(record, &event.order_id),
@@ -161,7 +158,7 @@ impl State {
     }
 
     fn order_placed(&mut self, record: &Recorded<OrderEvent>, event: &OrderPlaced) {
-        let household = self.households.get(&event.household_id);
+        let household = self.households.find(&event.household_id);
         if household.is_none() {
             // Nobody could be listed as served or missed for it.
             let detail = format!("placed for unknown household {}", event.household_id);
@@ -173,17 +170,47 @@ impl State {
         }
     }
 
+    fn order_delivered(&mut self, record: &Recorded<OrderEvent>, order_id: &str) {
+        let mut wrong = None;
+        let known = self.change_order(record, order_id, |order| {
+            wrong = fulfilment::wrong_delivery(order);
+        });
+        if !known {
+            wrong = Some("delivered, but never placed".to_owned());
+        }
+        if let Some(detail) = wrong {
+            self.orders
+                .breach(Invariant::DeliveredOnceAndConfirmed, order_id, detail);
+        }
+    }
+
     fn order_changed(&mut self, record: &Recorded<OrderEvent>, order_id: &str) {
+        self.change_order(record, order_id, |_| ());
+    }
+
+    /// Gives whether there is such an order, and lets `look` see what it is now.
+    fn change_order(
+        &mut self,
+        record: &Recorded<OrderEvent>,
+        order_id: &str,
+        look: impl FnOnce(&Order),
+    ) -> bool {
         let changed = self.orders.change(record, order_id, |order, names| {
             fulfilment::apply(order, names, record);
+            look(order);
         });
-        let Some((row, OrderState::Placed, is)) = changed else {
-            return;
+        let Some((row, was, is)) = changed else {
+            return false;
         };
+        if was == OrderState::Placed && is != OrderState::Placed {
+            self.leave_group_buy(row);
+        }
+        true
+    }
+
+    fn leave_group_buy(&mut self, row: Row) {
         let order = self.orders.store.at(row);
-        if is != OrderState::Placed
-            && let Some(group_buy_id) = &order.group_buy_id
-        {
+        if let Some(group_buy_id) = &order.group_buy_id {
             self.group_buys
                 .left(group_buy_id.as_str(), &order.order_id, &order.household_id);
         }

@@ -31,6 +31,10 @@ pub(crate) struct OrderStore {
     areas: Vec<Area>,
     area_numbers: BTreeMap<Area, u32>,
     customers: Table<Customer>,
+    /// By the row of a registered household, where its customer was looked for
+    /// before: the row of that. Not written, and never asked for what is not
+    /// found without it.
+    customer_rows: Vec<Option<Row>>,
 }
 
 /// Where an order is.
@@ -173,9 +177,10 @@ impl OrderStore {
         self.customers.get(id)
     }
 
-    /// Adds an order that is not there yet.
-    pub(crate) fn insert(&mut self, order: Order) -> Row {
-        let customer = self.customer_of(&order);
+    /// Adds an order that is not there yet, of a household whose row among the
+    /// registered is known, or of one that is not registered.
+    pub(crate) fn insert(&mut self, order: Order, household: Option<Row>) -> Row {
+        let customer = self.customer_of(&order, household);
         let numbers = Numbers {
             area: self.area_number(order.area.clone()),
             household: customer.number(),
@@ -187,7 +192,8 @@ impl OrderStore {
                 .map(|id| self.names.number(id.as_str())),
         };
         let order_id = order.order_id.clone();
-        let form = self.form_of(Moving { order, numbers }, None);
+        let moving = Arc::new(Moving { order, numbers });
+        let form = self.form_of(moving, None);
         let row = self.table.insert(Slot { order_id, form });
         let orders = &mut self.customers.at_mut(customer).orders;
         orders.insert(&self.table, row);
@@ -217,14 +223,14 @@ impl OrderStore {
                 if !rests(states.1) {
                     return states;
                 }
-                let moving = moving.clone();
+                let moving = Arc::clone(shared);
                 (states, self.form_of(moving, None))
             }
             Form::Resting(place) => {
                 let place = *place;
                 let mut moving = self.unpack(&self.table[row].order_id, place);
                 let states = change(&mut moving, &mut self.names);
-                (states, self.form_of(moving, Some(place)))
+                (states, self.form_of(Arc::new(moving), Some(place)))
             }
         };
         self.table.at_mut(row).form = form;
@@ -233,7 +239,7 @@ impl OrderStore {
 
     /// Packs an order that has come to rest, where there is room in the place
     /// where it was before.
-    fn form_of(&mut self, moving: Moving, before: Option<Place>) -> Form {
+    fn form_of(&mut self, moving: Arc<Moving>, before: Option<Place>) -> Form {
         if rests(moving.order.state) {
             let mut bytes = Vec::with_capacity(128);
             self.pack(&moving.order, moving.numbers).put(&mut bytes);
@@ -246,7 +252,7 @@ impl OrderStore {
                 return Form::Resting(place);
             }
         }
-        Form::Moving(Arc::new(moving))
+        Form::Moving(moving)
     }
 
     /// With the numbers of this store.
@@ -279,6 +285,7 @@ impl OrderStore {
             areas: self.areas.clone(),
             area_numbers: self.area_numbers.clone(),
             customers: self.customers.frozen(),
+            customer_rows: Vec::new(),
         }
     }
 
@@ -334,15 +341,26 @@ impl OrderStore {
         })
     }
 
-    fn customer_of(&mut self, order: &Order) -> Row {
-        match self.customers.find(&order.household_id) {
+    fn customer_of(&mut self, order: &Order, household: Option<Row>) -> Row {
+        let at = household.map(|row| row.number() as usize);
+        if let Some(row) = at.and_then(|at| *self.customer_rows.get(at)?) {
+            return row;
+        }
+        let row = match self.customers.find(&order.household_id) {
             Some(row) => row,
             None => self.customers.insert(Customer {
                 household_id: order.household_id.clone(),
                 door: order.door.clone(),
                 orders: Roll::default(),
             }),
+        };
+        if let Some(at) = at {
+            if self.customer_rows.len() <= at {
+                self.customer_rows.resize(at + 1, None);
+            }
+            self.customer_rows[at] = Some(row);
         }
+        row
     }
 }
 
