@@ -10,6 +10,13 @@ pub fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
+/// How many bytes [`put_number`] puts.
+#[must_use]
+pub const fn number_bytes(number: u64) -> usize {
+    let bits = 64 - (number | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
 /// None where the bytes are not a number.
 pub fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;

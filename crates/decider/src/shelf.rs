@@ -8,7 +8,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::packed::{put_number, take_bytes};
+use crate::packed::{number_bytes, put_bytes, take_bytes};
 
 /// Things begin at multiples of this; so a slightly longer one often fits in
 /// the place of the one before.
@@ -31,11 +31,11 @@ pub struct Shelf {
 impl Shelf {
     /// None where it is longer than a piece may be, or the shelf is full.
     pub fn put(&mut self, bytes: &[u8]) -> Option<Place> {
-        let entry = entry(bytes);
-        if entry.len() > BLOCK_BYTES {
+        let length = entry_bytes(bytes);
+        if length > BLOCK_BYTES {
             return None;
         }
-        let fits = |block: &Arc<Vec<u8>>| block.len() + entry.len() <= BLOCK_BYTES;
+        let fits = |block: &Arc<Vec<u8>>| block.len() + length <= BLOCK_BYTES;
         if !self.blocks.last().is_some_and(fits) {
             // The first block grows: most shelves stay nearly empty.
             let room = if self.blocks.is_empty() {
@@ -48,7 +48,9 @@ impl Shelf {
         let number = self.blocks.len() - 1;
         let block = Arc::make_mut(self.blocks.last_mut()?);
         let place = u32::try_from(number * BLOCK_UNITS + block.len() / UNIT_BYTES).ok()?;
-        block.extend_from_slice(&entry);
+        let end = block.len() + length;
+        put_bytes(block, bytes);
+        block.resize(end, 0);
         Some(Place(place))
     }
 
@@ -57,14 +59,18 @@ impl Shelf {
     /// # Panics
     /// The place is another shelf's.
     pub fn replace(&mut self, place: Place, bytes: &[u8]) -> Option<Place> {
-        let room = entry(self.get(place)).len();
-        let entry = entry(bytes);
-        if entry.len() > room {
+        let length = entry_bytes(bytes);
+        if length > entry_bytes(self.get(place)) {
             return self.put(bytes);
         }
         let (block, at) = split(place);
         let block = Arc::make_mut(&mut self.blocks[block]);
-        block[at..at + entry.len()].copy_from_slice(&entry);
+        let place_bytes = &mut block[at..at + length];
+        let (number, behind) = place_bytes.split_at_mut(number_bytes(bytes.len() as u64));
+        write_number(number, bytes.len());
+        let (here, zeros) = behind.split_at_mut(bytes.len());
+        here.copy_from_slice(bytes);
+        zeros.fill(0);
         Some(place)
     }
 
@@ -82,13 +88,19 @@ fn split(place: Place) -> (usize, usize) {
     (unit / BLOCK_UNITS, unit % BLOCK_UNITS * UNIT_BYTES)
 }
 
-/// The length, the bytes, and zeros up to a whole unit.
-fn entry(bytes: &[u8]) -> Vec<u8> {
-    let mut entry = Vec::with_capacity(bytes.len() + 2 * UNIT_BYTES);
-    put_number(&mut entry, bytes.len() as u64);
-    entry.extend_from_slice(bytes);
-    entry.resize(entry.len().next_multiple_of(UNIT_BYTES), 0);
-    entry
+/// What something takes: its length, the bytes, and zeros up to a whole unit.
+const fn entry_bytes(bytes: &[u8]) -> usize {
+    (number_bytes(bytes.len() as u64) + bytes.len()).next_multiple_of(UNIT_BYTES)
+}
+
+/// As `put_number`, into as many bytes as it takes.
+fn write_number(bytes: &mut [u8], mut number: usize) {
+    let more = bytes.len() - 1;
+    for byte in &mut bytes[..more] {
+        *byte = number as u8 | 0x80;
+        number >>= 7;
+    }
+    bytes[more] = number as u8;
 }
 
 /// Only how much: places mean nothing outside their shelf.

@@ -5,6 +5,8 @@
 //! not taken stays in the log. A client that went away is found by the
 //! connection's keepalive.
 
+pub mod tail;
+
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use decider::{Domain, Position, Service};
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use crate::{partition::Partition, status::status, stream_service::stopping};
+pub use tail::Tail;
 
 /// The messages of a streaming answer.
 pub type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -89,6 +92,9 @@ pub fn check_cursor<D: Domain>(partition: &Partition<D>, after: Position) -> Res
 }
 
 /// What becomes of the log's records in a stream.
+///
+/// Of the newest records it is only shown those that its [`Tail`] keeps, so a
+/// tail's question must be true of all that mean something to any follower.
 pub trait Follower<D: Domain>: Send + 'static {
     type Message: Send + 'static;
 
@@ -105,23 +111,26 @@ pub trait Follower<D: Domain>: Send + 'static {
 #[must_use]
 pub fn follow<D: Domain, F: Follower<D>>(
     partition: &Partition<D>,
+    tail: &Tail,
     after: Position,
     follower: F,
     stop: CancellationToken,
 ) -> Parts<F::Message> {
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let reader = run(partition.clone(), after, follower, sender, stop);
+    let (partition, tail) = (partition.clone(), tail.clone());
+    let reader = run(partition, tail, after, follower, sender, stop);
     parts(D::SERVICE, receiver, reader)
 }
 
 async fn run<D: Domain, F: Follower<D>>(
     partition: Partition<D>,
+    mut tail: Tail,
     after: Position,
     mut follower: F,
     sender: mpsc::Sender<Result<F::Message, Status>>,
     stop: CancellationToken,
 ) -> Result<(), Status> {
-    let mut released = partition.released();
+    let released = partition.released();
     let mut next = after.next();
     let send = async |message| {
         tokio::select! {
@@ -133,25 +142,31 @@ async fn run<D: Domain, F: Follower<D>>(
         return Ok(());
     }
     loop {
-        // What may not be told yet is not there.
-        let may_show = (released.borrow().0 + 1).saturating_sub(next.0);
-        let chunk = usize::try_from(may_show).unwrap_or(CHUNK).min(CHUNK);
-        for entry in entries(&partition, next, chunk).await? {
-            next = entry.position.next();
+        let known = tail.since(next);
+        let is_behind = known.is_none();
+        let (newer, through) = match known {
+            Some(known) => (known.entries, known.through),
+            None => {
+                // What may not be told yet is not there.
+                let may_show = (released.borrow().0 + 1).saturating_sub(next.0);
+                let chunk = usize::try_from(may_show).unwrap_or(CHUNK).min(CHUNK);
+                let read = entries(&partition, next, chunk).await?;
+                let through = read.last().map_or(after, |entry| entry.position);
+                (read, through)
+            }
+        };
+        for entry in newer {
             if let Some(message) = follower.message(&partition, &entry)
                 && !send(message).await?
             {
                 return Ok(());
             }
         }
-        if released.borrow().0 >= next.0 {
+        next = next.max(through.next());
+        if is_behind {
             continue;
         }
-        let more = async {
-            let more = released.wait_for(|last| *last >= next);
-            let waited = tokio::time::timeout(HEARTBEAT, more).await;
-            waited.map(|more| more.is_ok())
-        };
+        let more = tokio::time::timeout(HEARTBEAT, tail.grows(next));
         let more = tokio::select! {
             () = stop.cancelled() => return Err(stopping(D::SERVICE)),
             () = sender.closed() => return Ok(()),
@@ -161,6 +176,12 @@ async fn run<D: Domain, F: Follower<D>>(
             Ok(true) => {}
             Ok(false) => return Err(stopping(D::SERVICE)),
             Err(_) => {
+                // What came since means nothing to anybody, or is told next.
+                if let Some(known) = tail.since(next)
+                    && known.entries.is_empty()
+                {
+                    next = next.max(known.through.next());
+                }
                 let told = Position(next.0 - 1);
                 if !send(follower.heartbeat(told)).await? {
                     return Ok(());

@@ -115,7 +115,6 @@ pub fn use_ring() {
 /// Begins a client of HTTPS. It trusts the authorities that this machine trusts
 /// (`SSL_CERT_FILE`, `SSL_CERT_DIR` or where its distribution keeps them) and
 /// those that Mozilla's programs trust: an image may have no file at all.
-#[must_use]
 pub fn https() -> reqwest::ClientBuilder {
     use_ring();
     let public = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();

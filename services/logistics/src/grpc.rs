@@ -24,6 +24,7 @@ use proto::{
 };
 use service_kit::{
     call::Partitions,
+    follow::Tail,
     partition::Committed,
     sealing::KeyRing,
     status::{not_found, status},
@@ -38,6 +39,8 @@ use crate::{
     webhook::{address::Policy, progress::Progress, secret::SecretKey},
 };
 
+pub(crate) use watch::may_mean_something;
+
 const SERVICE: ServiceName = ServiceName::Logistics;
 
 pub struct Service {
@@ -45,6 +48,8 @@ pub struct Service {
     /// Of receivers' names and PINs.
     pub keys: KeyRing,
     pub photos: Photos,
+    /// Of each partition's log, for those who watch it.
+    pub tails: BTreeMap<u32, Tail>,
     /// Ends the streams that clients watch.
     pub stop: CancellationToken,
     pub webhooks: Webhooks,

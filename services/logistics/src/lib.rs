@@ -22,6 +22,7 @@ use proto::logistics::v1::{
     partner_service_server::PartnerServiceServer, webhook_service_server::WebhookServiceServer,
 };
 use service_kit::{
+    follow,
     host::{self, Addresses, Builder, Sealing},
     supervisor::Stage,
 };
@@ -54,11 +55,17 @@ pub async fn run(
                 .ok_or_else(|| anyhow::anyhow!("the host gives keys where they are needed"))?;
             let partitions: Vec<_> = host.partitions.iter().cloned().collect();
             let photos = Photos::open(&config.service, &partitions, limits)?;
+            let mut tails = BTreeMap::new();
             for partition in partitions {
                 let forgetter = Forgetter::new(partition.clone(), keys.clone());
                 host.owes(forgetter.owed());
                 host.supervisor
                     .spawn_dropped("forgetter", Stage::Consuming, forgetter.run());
+                let (tail, reader) =
+                    follow::tail::tail(partition.clone(), grpc::may_mean_something);
+                tails.insert(partition.number(), tail);
+                host.supervisor
+                    .spawn_dropped("tail", Stage::Serving, reader.run());
                 let keeper = Keeper::new(partition.clone(), photos.of(&partition)?);
                 host.supervisor
                     .spawn_dropped("photos", Stage::Consuming, keeper.run());
@@ -68,6 +75,7 @@ pub async fn run(
                 partitions: host.partitions.clone(),
                 keys,
                 photos,
+                tails,
                 stop: host.supervisor.token(Stage::Serving),
                 webhooks,
             });

@@ -9,6 +9,7 @@ use proto::{
 use service_kit::{
     follow::{self, Parts},
     status::not_found,
+    stream_service::stopping,
 };
 use tonic::{Request, Response, Streaming};
 
@@ -214,7 +215,11 @@ impl PartnerService for Service {
         follow::check_cursor(partition, after)?;
         let watch = TenderWatch { carrier_id, area };
         let stop = self.stop.clone();
-        Ok(Response::new(follow::follow(partition, after, watch, stop)))
+        let tail = self.tails.get(&partition.number());
+        let tail = tail.ok_or_else(|| stopping(SERVICE))?;
+        Ok(Response::new(follow::follow(
+            partition, tail, after, watch, stop,
+        )))
     }
 
     async fn report_events(

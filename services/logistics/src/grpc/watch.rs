@@ -34,6 +34,21 @@ const TYPES: [&str; 11] = [
     "ShipmentClosed",
 ];
 
+/// Whether a record may mean something to some firm.
+pub fn may_mean_something(entry: &Entry) -> bool {
+    match View::of(&entry.bytes) {
+        Some(view) => is_told(view.type_name),
+        // `message` finds out.
+        None => true,
+    }
+}
+
+fn is_told(type_name: &str) -> bool {
+    type_name
+        .rsplit_once('.')
+        .is_some_and(|(_, short)| TYPES.contains(&short))
+}
+
 impl TenderWatch {
     fn update(&self, partition: &Partition<Logistics>, event: &LogisticsEvent) -> Option<Update> {
         let own = |carrier_id: &str| carrier_id == self.carrier_id;
@@ -144,8 +159,7 @@ impl Follower<Logistics> for TenderWatch {
             let event = &raw.event;
             (&*event.type_name, raw.area.as_str(), &event.data[..])
         };
-        let (_, short) = type_name.rsplit_once('.')?;
-        if area != self.area.as_str() || !TYPES.contains(&short) {
+        if area != self.area.as_str() || !is_told(type_name) {
             return None;
         }
         let event = <Logistics as Domain>::Event::decode(type_name, data).ok()?;

@@ -35,6 +35,8 @@ pub(crate) struct OrderStore {
     /// before: the row of that. Not written, and never asked for what is not
     /// found without it.
     customer_rows: Vec<Option<Row>>,
+    /// Memory that is used again and again.
+    packing: Vec<u8>,
 }
 
 /// Where an order is.
@@ -192,8 +194,9 @@ impl OrderStore {
                 .map(|id| self.names.number(id.as_str())),
         };
         let order_id = order.order_id.clone();
-        let moving = Arc::new(Moving { order, numbers });
-        let form = self.form_of(moving, None);
+        let moving = Moving { order, numbers };
+        let form = self.rested(&moving, None);
+        let form = form.unwrap_or_else(|| Form::Moving(Arc::new(moving)));
         let row = self.table.insert(Slot { order_id, form });
         let orders = &mut self.customers.at_mut(customer).orders;
         orders.insert(&self.table, row);
@@ -224,35 +227,41 @@ impl OrderStore {
                     return states;
                 }
                 let moving = Arc::clone(shared);
-                (states, self.form_of(moving, None))
+                match self.rested(&moving, None) {
+                    Some(form) => (states, form),
+                    None => return states,
+                }
             }
             Form::Resting(place) => {
                 let place = *place;
                 let mut moving = self.unpack(&self.table[row].order_id, place);
                 let states = change(&mut moving, &mut self.names);
-                (states, self.form_of(Arc::new(moving), Some(place)))
+                let form = self.rested(&moving, Some(place));
+                (
+                    states,
+                    form.unwrap_or_else(|| Form::Moving(Arc::new(moving))),
+                )
             }
         };
         self.table.at_mut(row).form = form;
         states
     }
 
-    /// Packs an order that has come to rest, where there is room in the place
-    /// where it was before.
-    fn form_of(&mut self, moving: Arc<Moving>, before: Option<Place>) -> Form {
-        if rests(moving.order.state) {
-            let mut bytes = Vec::with_capacity(128);
-            self.pack(&moving.order, moving.numbers).put(&mut bytes);
-            let place = match before {
-                Some(place) => self.shelf.replace(place, &bytes),
-                None => self.shelf.put(&bytes),
-            };
-            // What is too long for a shelf is kept as it is.
-            if let Some(place) = place {
-                return Form::Resting(place);
-            }
+    /// Packs an order, where there is room in the place where it was before. None
+    /// where it still moves, or is too long for a shelf: it is kept as it is.
+    fn rested(&mut self, moving: &Moving, before: Option<Place>) -> Option<Form> {
+        if !rests(moving.order.state) {
+            return None;
         }
-        Form::Moving(moving)
+        let mut bytes = std::mem::take(&mut self.packing);
+        bytes.clear();
+        self.pack(&moving.order, moving.numbers).put(&mut bytes);
+        let place = match before {
+            Some(place) => self.shelf.replace(place, &bytes),
+            None => self.shelf.put(&bytes),
+        };
+        self.packing = bytes;
+        place.map(Form::Resting)
     }
 
     /// With the numbers of this store.
@@ -285,7 +294,7 @@ impl OrderStore {
             areas: self.areas.clone(),
             area_numbers: self.area_numbers.clone(),
             customers: self.customers.frozen(),
-            customer_rows: Vec::new(),
+            ..Self::default()
         }
     }
 
