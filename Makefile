@@ -79,12 +79,12 @@ bench: ## Appends side by side and more; ARGS="--rounds 3 --groups 1,64", SCALE=
 		echo; \
 		echo "An order service's log of $(SCALE) records; targets: replay 2000000/s, restart" \
 			"3 s and 500 MB with 10000000 records."; \
-		cargo run $(CARGOFLAGS) --release -p baogong-order --example scale \
+		cargo run $(CARGOFLAGS) --profile dist -p baogong-order --example scale \
 			-- --records $(SCALE); \
 	fi
 
 bench-scale: ## Restart, replay and memory of a large log; ARGS="--records 10000000"
-	cargo run $(CARGOFLAGS) --release -p baogong-order --example scale -- $(ARGS)
+	cargo run $(CARGOFLAGS) --profile dist -p baogong-order --example scale -- $(ARGS)
 
 fuzz: ## Fuzz every request parser; SECONDS_EACH=600, FUZZ_TARGETS="texts guard"
 	RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(abspath $(TARGET))/fuzz \

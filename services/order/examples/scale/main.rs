@@ -2,7 +2,7 @@
 //! records, with 100,000 orders under way.
 //!
 //! ```text
-//! cargo run --release -p baogong-order --example scale -- --records 10000000
+//! cargo run --profile dist -p baogong-order --example scale -- --records 10000000
 //! ```
 //!
 //! Writes the log (without syncing: that is not what is measured), its index
