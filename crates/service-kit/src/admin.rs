@@ -215,6 +215,15 @@ async fn read<D: Domain>(
     };
     let mut released = partition.released();
     while left > 0 {
+        // Nothing is read before there is room for it, so that a slow reader
+        // holds one part; a dead one is found by the connection's keepalive.
+        let room = tokio::select! {
+            room = sender.reserve() => room,
+            () = stop.cancelled() => return Err(stopping(D::SERVICE)),
+        };
+        let Ok(room) = room else {
+            return Ok(());
+        };
         // What may not be told yet is not there.
         let may_show = (released.borrow().0 + 1).saturating_sub(next.0);
         let chunk = usize::try_from(left.min(may_show))
@@ -240,16 +249,7 @@ async fn read<D: Domain>(
             records: entries.into_iter().map(|e| e.bytes.to_vec()).collect(),
             last_position: released.borrow().0,
         };
-        // A slow reader holds nothing but this task; a dead one is found by the
-        // connection's keepalive.
-        tokio::select! {
-            sent = sender.send(Ok(part)) => {
-                if sent.is_err() {
-                    return Ok(());
-                }
-            }
-            () = stop.cancelled() => return Err(stopping(D::SERVICE)),
-        }
+        room.send(Ok(part));
     }
     Ok(())
 }

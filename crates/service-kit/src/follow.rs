@@ -7,12 +7,17 @@
 
 pub mod tail;
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use decider::{Domain, Position, Service};
 pub use event_log::Entry;
 use futures::{Stream, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -25,8 +30,9 @@ pub type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Records read at a time.
 const CHUNK: usize = 256;
-/// Messages made ahead of what the client has taken.
-const AHEAD: usize = 16;
+/// Messages made ahead of what the client has taken: who takes nothing makes the
+/// service read no more of the log for him, and hold no more.
+const AHEAD: usize = 1;
 /// Between signs of life: often enough for the proxies that close a connection
 /// after a minute.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -50,11 +56,27 @@ pub fn parts<T: Send + 'static>(
     Box::pin(ReceiverStream::new(receiver).chain(outcome))
 }
 
-/// Records from `next` on, read off the async threads.
+/// Readings of the past that go on at once, of all partitions: as many as there
+/// are cores, so that thousands of clients who come back together wait for each
+/// other and do not keep those waiting who report what happens now.
+static READINGS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, Into::into)));
+
+/// Records from `next` on, in its turn.
 ///
 /// # Errors
 /// DATA_LOSS: the log cannot be read.
 pub async fn entries<D: Domain>(
+    partition: &Partition<D>,
+    next: Position,
+    limit: usize,
+) -> Result<Vec<Entry>, Status> {
+    let _turn = READINGS.acquire().await.expect("never closed");
+    entries_at_once(partition, next, limit).await
+}
+
+/// Records from `next` on, read off the async threads.
+async fn entries_at_once<D: Domain>(
     partition: &Partition<D>,
     next: Position,
     limit: usize,
@@ -155,10 +177,15 @@ async fn run<D: Domain, F: Follower<D>>(
                 (read, through)
             }
         };
-        for entry in newer {
-            if let Some(message) = follower.message(&partition, &entry)
-                && !send(message).await?
-            {
+        // An entry keeps alive what it was read with, so none waits for the
+        // client; of what it means to him there is little.
+        let messages: Vec<_> = newer
+            .iter()
+            .filter_map(|entry| follower.message(&partition, entry))
+            .collect();
+        drop(newer);
+        for message in messages {
+            if !send(message).await? {
                 return Ok(());
             }
         }

@@ -11,7 +11,7 @@ use event_log::Entry;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-use super::{CHUNK, entries};
+use super::{CHUNK, entries_at_once};
 use crate::partition::Partition;
 
 /// Kept for followers; who is further behind reads the log itself.
@@ -101,7 +101,7 @@ impl<D: Domain> Reader<D> {
                 return Ok(());
             };
             let count = usize::try_from(may_tell.0 + 1 - next.0).unwrap_or(CHUNK);
-            let read = entries(&self.partition, next, count.min(CHUNK)).await?;
+            let read = entries_at_once(&self.partition, next, count.min(CHUNK)).await?;
             self.take(&read);
         }
     }
