@@ -288,11 +288,12 @@ pub(crate) fn check(first: Position, value: &[u8]) -> Result<Checked<'_>, Invali
             format => return Err(Invalid::Format(format)),
         },
     };
-    let fills = checked
-        .ranges()
-        .last()
-        .is_some_and(|range| range.end == checked.body.len());
-    if fills && checked.ranges().count() as u64 == checked.records {
+    let mut end = 0;
+    let mut records = 0;
+    for range in checked.ranges() {
+        (end, records) = (range.end, records + 1);
+    }
+    if records > 0 && end == checked.body.len() && records == checked.records {
         Ok(checked)
     } else {
         Err(Invalid::Lengths)

@@ -107,8 +107,11 @@ pub struct Machine<D: Domain> {
     units: Units,
     /// The last record folded of each type, for its memory; the very last at
     /// the end.
-    used: Vec<Box<Recorded<D::Event>>>,
+    used: Vec<Used<D::Event>>,
 }
+
+/// A record, and the type that it was written with, which may be none of today's.
+type Used<E> = (Box<str>, Box<Recorded<E>>);
 
 /// Who and why, for the records of one command.
 struct Origin {

@@ -1,9 +1,12 @@
 //! Folds a log, all of it or up to a past moment.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    mpsc::{self, SyncSender},
+};
 
 use decider::{Domain, Position, Timestamp};
-use event_log::{Entry, EventLog};
+use event_log::{Entry, EventLog, LogError};
 use proto::view::View;
 use stream_index::{IndexError, StreamIndex};
 use transparency::StateDigest;
@@ -17,6 +20,8 @@ use super::{
 
 /// Records read at once.
 const CHUNK_RECORDS: usize = 1024;
+/// Readings that wait to be folded.
+const CHUNKS_AHEAD: usize = 2;
 
 /// A past moment of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,28 +113,50 @@ pub(super) fn past<D: Domain>(
     Ok(machine)
 }
 
-/// Goes on from where the machine is.
+/// Goes on from where the machine is. What comes next is read and checked on a
+/// thread of its own, so that decoding and folding have a core for themselves.
 pub(super) fn go_on<D: Domain>(
     machine: &mut Machine<D>,
     log: &dyn EventLog,
     until: Option<AsOf>,
     give_up: impl Fn() -> bool,
 ) -> Result<(), QueryError> {
-    loop {
-        let entries = log.read(machine.next_read(), CHUNK_RECORDS)?;
-        if entries.is_empty() {
-            return Ok(());
+    let next = machine.next_read();
+    std::thread::scope(|scope| {
+        let (ahead, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
+        scope.spawn(move || read_ahead(log, next, &ahead));
+        for chunk in chunks {
+            let entries = chunk?;
+            if give_up() {
+                return Err(QueryError::Stopped);
+            }
+            let wanted = match until {
+                None => entries.len(),
+                Some(until) => count_until(&entries, until)?,
+            };
+            machine.replay_all(&entries[..wanted])?;
+            if wanted < entries.len() {
+                break;
+            }
         }
-        if give_up() {
-            return Err(QueryError::Stopped);
-        }
-        let wanted = match until {
-            None => entries.len(),
-            Some(until) => count_until(&entries, until)?,
-        };
-        machine.replay_all(&entries[..wanted])?;
-        if wanted < entries.len() {
-            return Ok(());
+        Ok(())
+    })
+}
+
+/// Reads to the log's end, or until nobody takes it any more.
+fn read_ahead(
+    log: &dyn EventLog,
+    from: Position,
+    chunks: &SyncSender<Result<Vec<Entry>, LogError>>,
+) {
+    let mut next = Some(from);
+    while let Some(from) = next {
+        let chunk = log.read(from, CHUNK_RECORDS);
+        // None behind the log's end, and behind an error.
+        let last = chunk.as_ref().ok().and_then(|entries| entries.last());
+        next = last.map(|last| last.position.next());
+        if chunks.send(chunk).is_err() {
+            return;
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -90,8 +90,8 @@ fn tell(what: &str, value: impl std::fmt::Display) {
     println!("{what:<44} {value}");
 }
 
-fn rate(records: u64, started: Instant) -> String {
-    let seconds = started.elapsed().as_secs_f64();
+fn rate(records: u64, taken: Duration) -> String {
+    let seconds = taken.as_secs_f64();
     #[allow(clippy::cast_precision_loss)]
     let thousands = records as f64 / seconds / 1000.0;
     format!("{seconds:.2} s ({thousands:.0} k records/s)")
@@ -129,7 +129,7 @@ fn write(directory: &Path, records: u64) -> anyhow::Result<()> {
     tell("records", last);
     tell("orders", n + ACTIVE);
     tell("orders under way", ACTIVE);
-    tell("written", rate(last.0, started));
+    tell("written", rate(last.0, started.elapsed()));
     let (bytes, locked, all) = snapshot.context("too few records for a snapshot")?;
     tell("snapshot", format!("{} MiB", bytes / (1024 * 1024)));
     tell("  frozen (the writer waits)", format!("{locked:.2?}"));
@@ -139,7 +139,7 @@ fn write(directory: &Path, records: u64) -> anyhow::Result<()> {
     let index = indexer::open(directory, Service::Order, 0, &*town.log)?;
     let index = Arc::new(index);
     Indexer::new(Arc::clone(&index), Arc::clone(&town.log)).close()?;
-    tell("stream index made", rate(last.0, started));
+    tell("stream index made", rate(last.0, started.elapsed()));
     Ok(())
 }
 
@@ -220,12 +220,14 @@ fn replay(directory: &Path) -> anyhow::Result<()> {
     let log = open_log(directory)?;
     let index = Arc::new(indexer::open(directory, Service::Order, 0, &*log)?);
     let nowhere = Snapshots::new(&directory.join("none"), Service::Order, 0);
-    let started = Instant::now();
+    let (started, busy) = (Instant::now(), on_processor()?);
     let known = || Ok(Arc::clone(&index));
     let machine = restore::<Orders>(&log, 0, &nowhere, known)?.machine;
+    let records = machine.position().0;
+    tell("read, decoded and folded", rate(records, started.elapsed()));
     tell(
-        "read, decoded and folded",
-        rate(machine.position().0, started),
+        "  decoding and folding alone, one core",
+        rate(records, on_processor()? - busy),
     );
     tell("peak memory", peak_memory()?);
 
@@ -240,6 +242,14 @@ fn replay(directory: &Path) -> anyhow::Result<()> {
     );
     tell("the same digest from zero and snapshot", zero);
     Ok(())
+}
+
+/// What this thread was given of a processor, by the kernel's count.
+fn on_processor() -> anyhow::Result<Duration> {
+    let counts = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = counts.split_whitespace().next();
+    let nanos = nanos.context("the kernel does not tell")?.parse()?;
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// Most memory that this process ever held, by the kernel's count.

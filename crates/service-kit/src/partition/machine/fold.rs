@@ -11,7 +11,7 @@
 //!   comes again;
 //! - its cause vouches for nothing: the foreign record is taken in again.
 
-use decider::{Cause, Domain, EventSet, Position, Recorded, Revision, Source, StreamId, Timestamp};
+use decider::{Cause, Domain, Position, Recorded, Revision, Source, StreamId, Timestamp};
 use event_log::Entry;
 use prost::{Message, Name};
 use proto::{
@@ -138,22 +138,22 @@ impl<D: Domain> Machine<D> {
             return self.fold(record::raw_of(view)?);
         }
         let mut used = self.used.iter();
-        let used = used.rposition(|used| used.event.type_name() == view.type_name);
-        let record = match used {
+        let (type_name, record) = match used.rposition(|(name, _)| **name == *view.type_name) {
             None => {
                 let event = record::event_of::<D::Event>(view)?;
-                Box::new(record::raw_of(view)?.map(|_| event))
+                let record = record::raw_of(view)?.map(|_| event);
+                (view.type_name.into(), Box::new(record))
             }
             Some(at) => {
-                let mut record = self.used.swap_remove(at);
+                let (type_name, mut record) = self.used.swap_remove(at);
                 record::refill(&mut record, view)?;
-                record
+                (type_name, record)
             }
         };
         self.check_revision(&record)?;
         self.note(&record);
         D::evolve(&mut self.state, &record);
-        self.used.push(record);
+        self.used.push((type_name, record));
         Ok(())
     }
 
