@@ -116,7 +116,7 @@ pub trait Domain: Send + Sync + 'static {
     /// what the state itself would. Made in so little time that commands can
     /// wait for it; none where that cannot be done, and they wait for the
     /// writing.
-    fn frozen(_state: &Self::State) -> Option<Self::State> {
+    fn frozen(_state: &mut Self::State) -> Option<Self::State> {
         None
     }
 

@@ -28,7 +28,7 @@ pub fn assert_goes_on<D: Domain>(
     let cut = cut % (log.len() + 1);
     let mut whole = fold::<D>(&log[..cut]);
     let bytes = (codec.write)(&whole);
-    let frozen = D::frozen(&whole);
+    let frozen = D::frozen(&mut whole);
     let mut read = (codec.read)(&bytes);
     assert!((codec.write)(&read) == bytes, "written again, it differs");
     assert_eq!(

@@ -5,14 +5,14 @@
 //! keeps four bytes. Numbers are in the order of arrival, which a snapshot does
 //! not keep: nothing that is told or written may depend on them.
 //!
-//! Rows are in blocks that a copy shares for as long as neither changes them,
+//! Rows are in blocks. What is frozen shares them for as long as none changes,
 //! so that a state can be written down while it goes on.
 
 use std::{
     borrow::Borrow,
     fmt,
     hash::{BuildHasher, Hash},
-    ops::Index,
+    ops::{Deref, Index},
     sync::Arc,
 };
 
@@ -48,11 +48,57 @@ impl Row {
 
 /// Entities by id. None is ever taken out: what has happened has happened.
 pub struct Table<T> {
-    blocks: Vec<Arc<Vec<T>>>,
+    blocks: Vec<Block<T>>,
     rows: HashTable<u32>,
     /// That whose id is behind all others.
     greatest: Option<Row>,
     hasher: DefaultHashBuilder,
+}
+
+/// Rows in a row. Most are never shared, and cost no count of who has them.
+enum Block<T> {
+    Own(Vec<T>),
+    /// With what was frozen, or was until it went.
+    Shared(Arc<Vec<T>>),
+}
+
+impl<T> Block<T> {
+    /// To change it; copied where another has it too.
+    #[inline]
+    fn own(&mut self) -> &mut Vec<T>
+    where
+        T: Clone,
+    {
+        if let Self::Shared(shared) = self {
+            *self = Self::Own(Arc::unwrap_or_clone(std::mem::take(shared)));
+        }
+        match self {
+            Self::Own(rows) => rows,
+            Self::Shared(_) => unreachable!("it is our own now"),
+        }
+    }
+
+    fn share(&mut self) -> Self {
+        if let Self::Own(rows) = self {
+            *self = Self::Shared(Arc::new(std::mem::take(rows)));
+        }
+        match self {
+            Self::Shared(shared) => Self::Shared(Arc::clone(shared)),
+            Self::Own(_) => unreachable!("it is shared now"),
+        }
+    }
+}
+
+impl<T> Deref for Block<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Own(rows) => rows,
+            Self::Shared(rows) => rows,
+        }
+    }
 }
 
 impl<T> Default for Table<T> {
@@ -112,7 +158,7 @@ impl<T: Entity> Table<T> {
         T: Clone,
     {
         let n = row.0 as usize;
-        &mut Arc::make_mut(&mut self.blocks[n / BLOCK_ROWS])[n % BLOCK_ROWS]
+        &mut self.blocks[n / BLOCK_ROWS].own()[n % BLOCK_ROWS]
     }
 
     /// Adds what is not there yet, and gives its row.
@@ -131,10 +177,10 @@ impl<T: Entity> Table<T> {
         if self.blocks.last().is_none_or(|b| b.len() == BLOCK_ROWS) {
             // The first block grows: most tables stay small.
             let rows = if number == 0 { 0 } else { BLOCK_ROWS };
-            self.blocks.push(Arc::new(Vec::with_capacity(rows)));
+            self.blocks.push(Block::Own(Vec::with_capacity(rows)));
         }
         if let Some(block) = self.blocks.last_mut() {
-            Arc::make_mut(block).push(entity);
+            block.own().push(entity);
         }
         let (blocks, hasher) = (&self.blocks, &self.hasher);
         self.rows.insert_unique(hash, number, |row| {
@@ -148,9 +194,9 @@ impl<T: Entity> Table<T> {
     /// on. Takes no time to speak of; what is changed afterwards is copied then,
     /// a block at a time. In it nothing is found by its id.
     #[must_use]
-    pub fn frozen(&self) -> Self {
+    pub fn frozen(&mut self) -> Self {
         Self {
-            blocks: self.blocks.clone(),
+            blocks: self.blocks.iter_mut().map(Block::share).collect(),
             rows: HashTable::new(),
             greatest: self.greatest,
             hasher: self.hasher.clone(),

@@ -82,7 +82,7 @@ async fn take<D: Domain>(
 ) -> anyhow::Result<(Position, usize)> {
     let inner = Arc::clone(&partition.inner);
     let taken = tokio::task::spawn_blocking(move || {
-        let frozen = inner.machine.read().frozen();
+        let frozen = inner.machine.write().frozen();
         let undigested = match frozen {
             Some(frozen) => Taken::of(&frozen, room)?,
             None => Taken::of(&inner.machine.read(), room)?,

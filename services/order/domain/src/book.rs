@@ -88,7 +88,7 @@ type Slots<'a> = Box<dyn Iterator<Item = &'a Slot> + 'a>;
 
 impl OrderBook {
     /// Only to be written.
-    pub(crate) fn frozen(&self) -> Self {
+    pub(crate) fn frozen(&mut self) -> Self {
         Self {
             store: self.store.frozen(),
             breaches: self.breaches.clone(),

@@ -137,7 +137,7 @@ impl GroupBuys {
     }
 
     /// Only to be written.
-    pub(crate) fn frozen(&self) -> Self {
+    pub(crate) fn frozen(&mut self) -> Self {
         Self {
             table: self.table.frozen(),
             ..Self::default()

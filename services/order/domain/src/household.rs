@@ -122,7 +122,7 @@ impl Households {
     }
 
     /// Only to be written.
-    pub(crate) fn frozen(&self) -> Self {
+    pub(crate) fn frozen(&mut self) -> Self {
         Self {
             table: self.table.frozen(),
             ..Self::default()

@@ -127,7 +127,7 @@ impl Domain for Orders {
         }
     }
 
-    fn frozen(state: &State) -> Option<State> {
+    fn frozen(state: &mut State) -> Option<State> {
         Some(state.frozen())
     }
 

@@ -30,7 +30,7 @@ struct Read {
 
 impl State {
     /// What is written of it, and nothing else.
-    pub(crate) fn frozen(&self) -> Self {
+    pub(crate) fn frozen(&mut self) -> Self {
         Self {
             contingencies: self.contingencies.clone(),
             households: self.households.frozen(),

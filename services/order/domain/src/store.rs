@@ -286,7 +286,7 @@ impl OrderStore {
     }
 
     /// Only to be written.
-    pub(crate) fn frozen(&self) -> Self {
+    pub(crate) fn frozen(&mut self) -> Self {
         Self {
             table: self.table.frozen(),
             shelf: self.shelf.clone(),

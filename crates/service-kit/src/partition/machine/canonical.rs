@@ -78,9 +78,9 @@ impl<D: Domain> Machine<D> {
     /// What [`Self::canonical`] writes, as it is now, made in little time; none
     /// where the domain cannot. It is good for nothing else.
     #[must_use]
-    pub fn frozen(&self) -> Option<Self> {
+    pub fn frozen(&mut self) -> Option<Self> {
         Some(Self {
-            state: D::frozen(&self.state)?,
+            state: D::frozen(&mut self.state)?,
             position: self.position,
             last_recorded: self.last_recorded,
             recorded_cursors: self.recorded_cursors.clone(),
