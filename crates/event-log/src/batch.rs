@@ -288,11 +288,9 @@ pub(crate) fn check(first: Position, value: &[u8]) -> Result<Checked<'_>, Invali
             format => return Err(Invalid::Format(format)),
         },
     };
-    let mut end = 0;
-    let mut records = 0;
-    for range in checked.ranges() {
-        (end, records) = (range.end, records + 1);
-    }
+    let (records, end) = checked
+        .ranges()
+        .fold((0, 0), |(records, _), range| (records + 1, range.end));
     if records > 0 && end == checked.body.len() && records == checked.records {
         Ok(checked)
     } else {

@@ -122,8 +122,6 @@ impl<D: Domain<Foreign = AnyEvent>> AdminService for Admin<D> {
 /// Records sent in one message. With the largest records that is 3.75 MiB,
 /// below the 4 MiB that gRPC clients accept by default.
 const CHUNK: usize = 64;
-/// Parts made ahead of what the client has taken: held for each slow reader.
-const PARTS_AHEAD: usize = 1;
 const _: () = assert!(CHUNK * event_log::RECORD_BYTES_MAX < 4 * 1024 * 1024);
 
 pub struct Logs<D: Domain> {
@@ -158,9 +156,10 @@ impl<D: Domain> LogService for Logs<D> {
                 ),
             ));
         }
-        let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
-        let reader = read(partition.clone(), request, sender, self.stop.clone());
-        Ok(Response::new(parts(D::SERVICE, receiver, reader)))
+        let (partition, stop) = (partition.clone(), self.stop.clone());
+        Ok(Response::new(parts(D::SERVICE, |sender| {
+            read(partition, request, sender, stop)
+        })))
     }
 
     async fn read_stream(
@@ -171,9 +170,10 @@ impl<D: Domain> LogService for Logs<D> {
         let partition = self.partitions.get(request.partition);
         let partition = partition.ok_or_else(|| elsewhere(D::SERVICE, request.partition))?;
         let opened = stream_service::open(partition, &request).await?;
-        let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
-        let reader = stream_service::send(D::SERVICE, opened, CHUNK, sender, self.stop.clone());
-        Ok(Response::new(parts(D::SERVICE, receiver, reader)))
+        let stop = self.stop.clone();
+        Ok(Response::new(parts(D::SERVICE, |sender| {
+            stream_service::send(D::SERVICE, opened, CHUNK, sender, stop)
+        })))
     }
 
     async fn get_checkpoint(

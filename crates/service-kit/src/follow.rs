@@ -1,9 +1,9 @@
 //! Answers that follow a partition's log: from a position on, in order, without
 //! a gap, and with a sign of life while nothing happens.
 //!
-//! A follower holds one task and at most a few messages; what a slow client has
-//! not taken stays in the log. A client that went away is found by the
-//! connection's keepalive.
+//! A follower holds one task, and messages of one reading at most; what a slow
+//! client has not taken stays in the log. A client that went away is found by
+//! the connection's keepalive.
 
 pub mod tail;
 
@@ -30,7 +30,7 @@ pub type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Records read at a time.
 const CHUNK: usize = 256;
-/// Messages made ahead of what the client has taken: who takes nothing makes the
+/// Parts made ahead of what the client has taken: who takes nothing makes the
 /// service read no more of the log for him, and hold no more.
 const AHEAD: usize = 1;
 /// Between signs of life: often enough for the proxies that close a connection
@@ -40,12 +40,15 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What a reader sends. It ends with the client, with the service, or with the
 /// log. Its outcome comes behind the last part, so that a reading that was cut
 /// short is never taken for the whole.
-pub fn parts<T: Send + 'static>(
+pub fn parts<T: Send + 'static, R>(
     service: Service,
-    receiver: mpsc::Receiver<Result<T, Status>>,
-    reader: impl Future<Output = Result<(), Status>> + Send + 'static,
-) -> Parts<T> {
-    let reading = tokio::spawn(reader);
+    reader: impl FnOnce(mpsc::Sender<Result<T, Status>>) -> R,
+) -> Parts<T>
+where
+    R: Future<Output = Result<(), Status>> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let reading = tokio::spawn(reader(sender));
     let outcome = futures::stream::once(reading).filter_map(move |ended| async move {
         match ended {
             Ok(Ok(())) => None,
@@ -138,10 +141,10 @@ pub fn follow<D: Domain, F: Follower<D>>(
     follower: F,
     stop: CancellationToken,
 ) -> Parts<F::Message> {
-    let (sender, receiver) = mpsc::channel(AHEAD);
     let (partition, tail) = (partition.clone(), tail.clone());
-    let reader = run(partition, tail, after, follower, sender, stop);
-    parts(D::SERVICE, receiver, reader)
+    parts(D::SERVICE, |sender| {
+        run(partition, tail, after, follower, sender, stop)
+    })
 }
 
 async fn run<D: Domain, F: Follower<D>>(
