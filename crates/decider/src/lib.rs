@@ -20,6 +20,7 @@ pub mod rewritten;
 mod roll;
 pub mod shelf;
 pub mod spec;
+pub mod store;
 pub mod table;
 
 pub use entity_id::EntityId;

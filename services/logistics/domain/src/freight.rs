@@ -33,11 +33,15 @@ mod timers;
 pub(crate) mod webhook;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
 };
 
-use decider::{Area, Timestamp};
+use decider::{
+    Area, EntityId, Timestamp,
+    store::{Rests, Store},
+};
 use proto::logistics::v1::ShipmentState;
 
 use crate::state::Moment;
@@ -59,15 +63,19 @@ pub use webhook::{WEBHOOKS_MAX, Webhook};
 
 pub(crate) use timers::{Deadline, due, next_due};
 
+/// Shipment ids by area and firm.
+type Held = BTreeMap<(Area, String), BTreeSet<EntityId>>;
+
 /// All of the trunk leg in one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Freight {
     /// A firm may serve several areas, each with a record of its own.
     pub carriers: BTreeMap<Area, BTreeMap<String, Carrier>>,
     pub passes: BTreeMap<String, Pass>,
-    pub shipments: BTreeMap<String, Shipment>,
-    /// The shipments that each firm is tendered or has accepted.
-    pub held: BTreeMap<(Area, String), BTreeSet<String>>,
+    pub shipments: Store<Shipment>,
+    /// The shipments that each firm is tendered or has accepted; follows from
+    /// them and is not written.
+    pub held: Held,
     pub routes: BTreeMap<String, Route>,
     pub goods: goods::Book,
     /// Shipments that nobody has; follows from them and is not written.
@@ -113,26 +121,50 @@ impl Freight {
             .ok_or_else(|| Rejection::unknown(Subject::Pass, pass_id))
     }
 
-    pub fn shipment_in(&self, area: &Area, shipment_id: &str) -> Result<&Shipment, Rejection> {
+    pub fn shipment_in(
+        &self,
+        area: &Area,
+        shipment_id: &str,
+    ) -> Result<Cow<'_, Shipment>, Rejection> {
         self.shipments
             .get(shipment_id)
             .filter(|shipment| shipment.area == *area)
             .ok_or_else(|| Rejection::unknown(Subject::Shipment, shipment_id))
     }
 
-    /// The shipments that a firm is tendered or has accepted, by id.
+    /// The shipments that a firm is tendered or has accepted, by id; those of a
+    /// state if one is named.
     pub fn shipments_of<'a>(
         &'a self,
         area: &Area,
         carrier_id: &str,
-        after: Option<&'a str>,
-    ) -> impl Iterator<Item = &'a Shipment> {
+        state: Option<ShipmentState>,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = Cow<'a, Shipment>> {
         let held = self.held.get(&(area.clone(), carrier_id.to_owned()));
+        let after = after.map(EntityId::from);
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let ids = held
             .into_iter()
-            .flat_map(move |ids| ids.range::<str, _>((from, Bound::Unbounded)));
-        ids.filter_map(|id| self.shipments.get(id))
+            .flat_map(move |ids| ids.range((from.clone(), Bound::Unbounded)));
+        let found = ids.filter_map(|id| self.shipments.find(id));
+        // Those at rest are many, and are not unpacked for another state.
+        found
+            .filter(move |found| {
+                state.is_none() || found.at_rest().is_none_or(|at| Some(at) == state)
+            })
+            .map(|found| found.unpacked())
+            .filter(move |shipment| state.is_none_or(|state| shipment.state == state))
+    }
+
+    /// Those of them that are not at their end.
+    pub fn moving_of<'a>(
+        &'a self,
+        area: &'a Area,
+        carrier_id: &'a str,
+    ) -> impl Iterator<Item = &'a Shipment> {
+        let own = |s: &&Shipment| s.area == *area && s.carrier() == Some(carrier_id);
+        self.shipments.moving_after(None).filter(own)
     }
 
     /// The shipment, if this carrier has accepted it: another's shipment is
@@ -142,7 +174,7 @@ impl Freight {
         area: &Area,
         shipment_id: &str,
         carrier_id: &str,
-    ) -> Result<&Shipment, Rejection> {
+    ) -> Result<Cow<'_, Shipment>, Rejection> {
         let shipment = self.shipment_in(area, shipment_id)?;
         if shipment.carrier() == Some(carrier_id) {
             Ok(shipment)
@@ -153,7 +185,7 @@ impl Freight {
 
     /// Changes a shipment, and what will happen to it by itself.
     fn change(&mut self, shipment_id: &str, moment: &Moment<'_>, f: impl FnOnce(&mut Shipment)) {
-        if let Some(shipment) = self.shipments.get_mut(shipment_id) {
+        self.shipments.change(shipment_id, |shipment| {
             let before = shipment.deadlines();
             let holder = shipment.carrier().map(str::to_owned);
             f(shipment);
@@ -167,7 +199,7 @@ impl Freight {
             } else {
                 self.drafts.remove(shipment_id);
             }
-        }
+        });
     }
 
     fn change_pass(&mut self, pass_id: &str, moment: &Moment<'_>, f: impl FnOnce(&mut Pass)) {
@@ -181,17 +213,13 @@ impl Freight {
 }
 
 /// Notes who has a shipment now, and that its holder before has it no more.
-pub(crate) fn hold(
-    held: &mut BTreeMap<(Area, String), BTreeSet<String>>,
-    shipment: &Shipment,
-    before: Option<String>,
-) {
+pub(crate) fn hold(held: &mut Held, shipment: &Shipment, before: Option<String>) {
     let key = |carrier: String| (shipment.area.clone(), carrier);
     if let Some(all) = before.and_then(|before| held.get_mut(&key(before))) {
-        all.remove(&shipment.shipment_id);
+        all.remove(&shipment.id());
     }
     if let Some(carrier) = shipment.carrier() {
         let all = held.entry(key(carrier.to_owned())).or_default();
-        all.insert(shipment.shipment_id.clone());
+        all.insert(shipment.id());
     }
 }

@@ -1,7 +1,7 @@
 //! Reading the state: what the service's API shows. Every list has a stable
 //! key to go on from, and nothing is seen from another area.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 
 use decider::{Area, StreamId, Timestamp};
 use proto::{
@@ -102,18 +102,22 @@ impl State {
         &'a self,
         area: &'a Area,
         after: Option<&str>,
-    ) -> impl Iterator<Item = &'a Shipment> {
-        beyond(&self.freight.shipments, after).filter(move |found| found.area == *area)
+    ) -> impl Iterator<Item = Cow<'a, Shipment>> {
+        let all = self.freight.shipments.after(after);
+        all.map(|found| found.unpacked())
+            .filter(move |found| found.area == *area)
     }
 
-    /// Those that a firm is tendered or has accepted, by id.
+    /// Those that a firm is tendered or has accepted, by id; those of a state if
+    /// one is named.
     pub fn shipments_of<'a>(
         &'a self,
         area: &Area,
         carrier_id: &str,
-        after: Option<&'a str>,
-    ) -> impl Iterator<Item = &'a Shipment> {
-        self.freight.shipments_of(area, carrier_id, after)
+        state: Option<pb::ShipmentState>,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = Cow<'a, Shipment>> {
+        self.freight.shipments_of(area, carrier_id, state, after)
     }
 
     /// By id, closed ones too.
@@ -182,7 +186,7 @@ impl State {
     }
 
     #[must_use]
-    pub fn shipment(&self, area: &Area, shipment_id: &str) -> Option<&Shipment> {
+    pub fn shipment(&self, area: &Area, shipment_id: &str) -> Option<Cow<'_, Shipment>> {
         self.freight.shipment_in(area, shipment_id).ok()
     }
 

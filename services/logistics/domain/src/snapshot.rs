@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use decider::{Timestamp, table::Table};
+use decider::{Timestamp, store::Store, table::Table};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
@@ -27,7 +27,7 @@ struct Written<'a> {
     faults: &'a Faults,
     carriers: Vec<&'a Carrier>,
     passes: Vec<&'a Pass>,
-    shipments: Vec<&'a Shipment>,
+    shipments: &'a Store<Shipment>,
     accesses: Vec<(&'a Access, Timestamp)>,
     routes: Vec<&'a Route>,
     goods: Vec<&'a Goods>,
@@ -44,7 +44,7 @@ struct Read {
     faults: Faults,
     carriers: Vec<Carrier>,
     passes: Vec<Pass>,
-    shipments: Vec<Shipment>,
+    shipments: Store<Shipment>,
     accesses: Vec<(Access, Timestamp)>,
     routes: Vec<Route>,
     goods: Vec<Goods>,
@@ -67,7 +67,7 @@ impl Serialize for State {
                 .flat_map(BTreeMap::values)
                 .collect(),
             passes: self.freight.passes.values().collect(),
-            shipments: self.freight.shipments.values().collect(),
+            shipments: &self.freight.shipments,
             accesses: self.accesses.all().collect(),
             routes: self.freight.routes.values().collect(),
             goods: self.freight.goods.all.values().collect(),
@@ -129,10 +129,9 @@ impl<'de> Deserialize<'de> for State {
         }
         let passes = read.passes.into_iter();
         freight.passes = passes.map(|p| (p.pass_id.clone(), p)).collect();
-        let shipments = read.shipments.into_iter();
-        freight.shipments = shipments.map(|s| (s.shipment_id.clone(), s)).collect();
-        for shipment in freight.shipments.values() {
-            hold(&mut freight.held, shipment, None);
+        freight.shipments = read.shipments;
+        for shipment in freight.shipments.iter() {
+            hold(&mut freight.held, &shipment, None);
         }
         let routes = read.routes.into_iter();
         freight.routes = routes.map(|r| (r.route_id.clone(), r)).collect();

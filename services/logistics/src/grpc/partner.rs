@@ -1,7 +1,7 @@
 //! What partner firms ask.
 
 use decider::Position;
-use logistics_domain::{Pass, Shipment};
+use logistics_domain::Pass;
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, partner_service_server::PartnerService},
@@ -271,9 +271,8 @@ impl PartnerService for Service {
                 let after = page.after.as_deref();
                 let own = machine
                     .state()
-                    .shipments_of(area, &carrier_id, after)
-                    .filter(|shipment| wanted.is_none_or(|state| shipment.state == state));
-                let found = own.take(page.size + 1).map(Shipment::to_message);
+                    .shipments_of(area, &carrier_id, wanted, after);
+                let found = own.take(page.size + 1).map(|own| own.to_message());
                 page.cut(found, |shipment| shipment.shipment_id.clone())
             })
             .await?;

@@ -110,7 +110,7 @@ impl TenderWatch {
             let shipment = machine.state().shipment(&self.area, &event.shipment_id)?;
             let round = shipment.tender.as_ref().map(|tender| tender.round);
             let open = round == Some(event.round) && shipment.carrier() == Some(&self.carrier_id);
-            open.then(|| Shipment::to_message(shipment))
+            open.then(|| Shipment::to_message(&shipment))
         });
         now.unwrap_or_else(|| pb::Shipment {
             shipment_id: event.shipment_id.clone(),
@@ -129,7 +129,7 @@ impl TenderWatch {
         let shipment = partition.peek(|machine| {
             let shipment = machine.state().shipment(&self.area, shipment_id)?;
             let own = shipment.carrier() == Some(&self.carrier_id);
-            own.then(|| Shipment::to_message(shipment))
+            own.then(|| Shipment::to_message(&shipment))
         });
         shipment.map(Update::Shipment)
     }

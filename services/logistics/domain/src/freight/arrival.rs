@@ -6,6 +6,8 @@
 //! A load has more parcels than one command may write records for, so the
 //! hand-over is carried through by timers, in the moment in which it happened.
 
+use std::borrow::Cow;
+
 use decider::{Context, EventSet, Invariant, Timestamp, Violation};
 use proto::{
     LogisticsEvent,
@@ -40,13 +42,13 @@ pub(crate) fn receive(
 ) -> Result<Vec<LogisticsEvent>, Rejection> {
     let freight = &state.freight;
     let shipment = freight.shipment_in(&context.area, &command.shipment_id)?;
-    let fates = tally::fates(shipment);
+    let fates = tally::fates(&shipment);
     let mut events = Vec::new();
     let mut bytes = 0;
     let mut goods = freight.goods.on(&command.shipment_id).peekable();
     let mut parcels = 0;
     while let Some(next) = goods.peek() {
-        let made = received(state, shipment, next, &fates);
+        let made = received(state, &shipment, next, &fates);
         let more: usize = made.iter().map(|event| event.encode().len()).sum();
         if parcels > 0 && (parcels >= PARCELS_MAX || bytes + more > BYTES_MAX) {
             return Ok(events);
@@ -56,7 +58,7 @@ pub(crate) fn receive(
         events.extend(made);
         goods.next();
     }
-    events.extend(returns(state, shipment, &fates, context));
+    events.extend(returns(state, &shipment, &fates, context));
     Ok(events)
 }
 
@@ -181,7 +183,7 @@ pub(crate) fn reported(state: &mut State, moment: &Moment<'_>, event: &pb::Miles
     let shipment = state.freight.shipments.get(&event.shipment_id);
     let Some(shipment) = shipment
         .filter(|shipment| shipment.carries_parcels)
-        .cloned()
+        .map(Cow::into_owned)
     else {
         return;
     };
@@ -238,7 +240,7 @@ pub(crate) fn transferred(freight: &mut Freight, at: Timestamp, shipment_id: &st
         return;
     };
     if shipment.carries_parcels {
-        let shipment = shipment.clone();
+        let shipment = shipment.into_owned();
         freight.unload(shipment_id, at, not_loaded(&shipment));
         freight.time_owing(shipment_id);
     }
@@ -267,9 +269,10 @@ pub(crate) fn violations(state: &State) -> impl Iterator<Item = Violation> {
     freight.goods.shipments().flat_map(move |shipment_id| {
         let shipment = freight.shipments.get(shipment_id);
         freight.goods.on(shipment_id).filter_map(move |goods| {
-            let detail = shipment.map_or(Some(format!("{shipment_id} is no shipment")), |s| {
-                astray(state, s, goods)
-            });
+            let detail = match &shipment {
+                None => Some(format!("{shipment_id} is no shipment")),
+                Some(shipment) => astray(state, shipment, goods),
+            };
             Some(Violation {
                 invariant: Invariant::OneCustodian,
                 entity: format!("parcel/{}", goods.order_id),

@@ -118,7 +118,7 @@ fn waiting(
 ) -> Vec<pb::ShipmentTendered> {
     let mut events = Vec::new();
     let drafts = freight.drafts.iter();
-    for shipment in drafts.filter_map(|id| freight.shipments.get(id)) {
+    for shipment in drafts.filter_map(|id| freight.shipments.moving(id)) {
         let load = &shipment.load;
         let waits = shipment.area == context.area
             && besides != Some(&shipment.shipment_id)

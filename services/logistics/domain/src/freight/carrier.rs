@@ -154,8 +154,8 @@ pub(crate) fn suspend(
         carrier_id: command.carrier_id.clone(),
         reason: command.reason.clone(),
     };
-    let held = freight.shipments_of(&context.area, &command.carrier_id, None);
-    let open = held.filter(|shipment| shipment.state == pb::ShipmentState::Tendered);
+    let moving = freight.moving_of(&context.area, &command.carrier_id);
+    let open = moving.filter(|shipment| shipment.state == pb::ShipmentState::Tendered);
     let withdrawn = open
         .take(WITHDRAWN_AT_ONCE)
         .filter_map(|shipment| {
@@ -330,8 +330,8 @@ fn not_in_use(
     id: &str,
     uses: impl Fn(&super::shipment::Resources) -> bool,
 ) -> Result<(), Rejection> {
-    let mut held = freight.shipments_of(&carrier.area, &carrier.carrier_id, None);
-    let user = held
+    let user = freight
+        .moving_of(&carrier.area, &carrier.carrier_id)
         .find(|shipment| shipment.is_under_way() && shipment.resources.as_ref().is_some_and(&uses));
     match user {
         None => Ok(()),

@@ -208,7 +208,7 @@ pub(crate) fn bags(state: &State, order_id: &str) -> Bags {
 
 /// Goods go from their window, or from a load that failed, to the new load.
 pub(crate) fn drafted(freight: &mut Freight, moment: &Moment<'_>, event: &pb::ShipmentDrafted) {
-    if !event.carries_parcels || !freight.shipments.contains_key(&event.shipment_id) {
+    if !event.carries_parcels || !freight.shipments.contains(&event.shipment_id) {
         return;
     }
     let order_ids = event.load.iter().flat_map(|load| &load.order_ids);
@@ -227,7 +227,7 @@ pub(crate) fn give_up(
 ) -> Result<Vec<LogisticsEvent>, Rejection> {
     let shipment = freight.shipment_in(&context.area, &command.shipment_id)?;
     let late = shipment.gives_up().is_some_and(|at| at <= context.now);
-    let event = late.then(|| given_up(shipment, WINDOW_MISSED));
+    let event = late.then(|| given_up(&shipment, WINDOW_MISSED));
     Ok(event.into_iter().map(LogisticsEvent::from).collect())
 }
 
@@ -248,7 +248,7 @@ pub(crate) fn too_large<'a>(
     limit: usize,
 ) -> impl Iterator<Item = LogisticsEvent> + 'a {
     let drafts = freight.goods.shipments();
-    let drafts = drafts.filter_map(|id| freight.shipments.get(id));
+    let drafts = drafts.filter_map(|id| freight.shipments.moving(id));
     drafts
         .filter(move |shipment| {
             let weight = shipment.load.weight();

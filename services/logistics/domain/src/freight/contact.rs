@@ -131,7 +131,7 @@ pub(crate) fn erased(
         }
         shipment.personal_erased = Some(moment.at);
     });
-    if freight.shipments.contains_key(&event.shipment_id) {
+    if freight.shipments.contains(&event.shipment_id) {
         freight.keys_owed.insert(event.shipment_id.clone());
     }
 }
@@ -163,19 +163,18 @@ pub(crate) fn destroyed(
 impl Freight {
     /// They follow from the shipments and are not written with them.
     pub(crate) fn set_keys_owed(&mut self) {
-        let owed = |s: &&Shipment| s.personal_erased > s.key_destroyed;
-        let owed = self.shipments.values().filter(owed);
+        let all = self.shipments.iter();
+        let owed = all.filter(|shipment| shipment.personal_erased > shipment.key_destroyed);
         self.keys_owed = owed.map(|s| s.shipment_id.clone()).collect();
     }
 }
 
 /// For who destroys the keys.
 impl State {
-    /// Shipments whose key is to be destroyed.
-    pub fn shipment_keys_owed(&self) -> impl Iterator<Item = (&Area, &str)> {
+    /// Shipments whose key is to be destroyed, with their areas.
+    pub fn shipment_keys_owed(&self) -> impl Iterator<Item = (Area, &str)> {
         let owed = self.freight.keys_owed.iter();
-        let shipments = owed.filter_map(|id| self.freight.shipments.get(id));
-        shipments.map(|shipment| (&shipment.area, &*shipment.shipment_id))
+        owed.filter_map(|id| Some((self.freight.shipments.get(id)?.area.clone(), &**id)))
     }
 
     #[must_use]

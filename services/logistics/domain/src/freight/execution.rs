@@ -82,7 +82,7 @@ pub(crate) fn assign(
         .pickups
         .first()
         .map_or(context.now, |p| p.from);
-    check_pass(freight, shipment, &resources, first.max(context.now))?;
+    check_pass(freight, &shipment, &resources, first.max(context.now))?;
     let mut events = Vec::new();
     if shipment.resources.is_some() {
         events.push(
@@ -158,14 +158,14 @@ pub(crate) fn report(
             report_id: command.report_id.clone(),
         });
     }
-    check_time(shipment, command.occurred, context)?;
-    let lines = check_content(shipment, command)?;
-    check_scanned(shipment, command)?;
+    check_time(&shipment, command.occurred, context)?;
+    let lines = check_content(&shipment, command)?;
+    check_scanned(&shipment, command)?;
     if shipment.departed.is_none() && command.milestone != Milestone::Lost {
         let Some(resources) = &shipment.resources else {
             return Err(shipment.is("name vehicle, driver and pass first"));
         };
-        check_pass(freight, shipment, resources, command.occurred)?;
+        check_pass(freight, &shipment, resources, command.occurred)?;
     }
     let mut event = pb::MilestoneReported {
         shipment_id: command.shipment_id.clone(),
@@ -180,7 +180,7 @@ pub(crate) fn report(
         note: command.note.clone(),
         labels: command.labels.clone(),
     };
-    let mut after = shipment.clone();
+    let mut after = shipment.clone().into_owned();
     let news = after.learn(&event);
     if news {
         let forward = after.standing() != shipment.standing();
@@ -463,7 +463,7 @@ fn no_pass(
     let Some(resources) = &shipment.resources else {
         return Some("it left without vehicle, driver and pass".into());
     };
-    let refused = check_pass(freight, shipment, resources, occurred).err()?;
+    let refused = check_pass(freight, &shipment, resources, occurred).err()?;
     Some(format!("it left: {refused}"))
 }
 
@@ -476,7 +476,7 @@ pub(crate) fn report_position(
     if shipment.recent_positions.contains(&command.report_id) {
         return Ok(vec![]);
     }
-    check_time(shipment, command.occurred, context)?;
+    check_time(&shipment, command.occurred, context)?;
     Ok(vec![
         pb::PositionReported {
             shipment_id: command.shipment_id.clone(),

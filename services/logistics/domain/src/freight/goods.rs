@@ -6,6 +6,7 @@
 //! with them and not written.
 
 use std::{
+    borrow::Cow,
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
@@ -84,7 +85,7 @@ impl Book {
 
 impl Freight {
     /// The load that an order's goods are on.
-    pub(crate) fn load_of(&self, order_id: &str) -> Option<(&Goods, &Shipment)> {
+    pub(crate) fn load_of(&self, order_id: &str) -> Option<(&Goods, Cow<'_, Shipment>)> {
         let goods = self.goods.all.get(order_id)?;
         match &goods.place {
             Where::On(shipment_id) => Some((goods, self.shipments.get(shipment_id)?)),
@@ -261,7 +262,7 @@ impl Freight {
     /// A shipment that was handed over, or lost, owes the checkpoint the
     /// parcels that it had: each is received, with what is missing of it.
     pub(crate) fn time_owing(&mut self, shipment_id: &str) {
-        let over = |shipment: &Shipment| {
+        let over = |shipment: Cow<'_, Shipment>| {
             let handed_over = shipment.handover.as_ref().and_then(|h| h.at);
             handed_over.or(shipment.ended.filter(|_| shipment.lost.is_some()))
         };

@@ -66,11 +66,11 @@ pub(crate) fn transfer(
     let handover = shipment.handover.as_ref();
     let declared = handover.filter(|_| shipment.state == ShipmentState::ArrivedDestination);
     let Some(handover) = declared else {
-        return repeated(shipment, command);
+        return repeated(&shipment, command);
     };
     let lines = receipts(&command.lines, &handover.declared)?;
     for line in &lines {
-        bags(shipment, line)?;
+        bags(&shipment, line)?;
     }
     let resources = shipment.resources.as_ref();
     Ok(vec![
@@ -181,11 +181,9 @@ pub(crate) fn transferred(
     moment: &Moment<'_>,
     event: &pb::CustodyTransferred,
 ) {
-    let declared = freight
-        .shipments
-        .get(&event.shipment_id)
-        .and_then(|shipment| shipment.handover.as_ref())
-        .map_or(&[][..], |handover| &handover.declared);
+    let shipment = freight.shipments.get(&event.shipment_id);
+    let handover = shipment.as_deref().and_then(|s| s.handover.as_ref());
+    let declared = handover.map_or(&[][..], |handover| &handover.declared);
     let agree = declared.len() == event.lines.len()
         && declared.iter().all(|line| {
             let found = event.lines.iter().find(|l| l.line_id == line.line_id);

@@ -1,6 +1,8 @@
 //! Incidents are apart from failures: they are opened and closed beside the
 //! state, and somebody decides.
 
+use std::borrow::Cow;
+
 use decider::{Context, Timestamp};
 use proto::{
     LogisticsEvent,
@@ -31,7 +33,7 @@ fn shipment_for<'a>(
     shipment_id: &str,
     carrier_id: Option<&str>,
     context: &Context,
-) -> Result<&'a Shipment, Rejection> {
+) -> Result<Cow<'a, Shipment>, Rejection> {
     match carrier_id {
         Some(carrier_id) => freight.shipment_of(&context.area, shipment_id, carrier_id),
         None => freight.shipment_in(&context.area, shipment_id),
@@ -51,7 +53,7 @@ pub(crate) fn open(
     )?;
     let id = context.new_id(0);
     Ok(vec![
-        event(shipment, id, command.kind, &command.note).into(),
+        event(&shipment, id, command.kind, &command.note).into(),
     ])
 }
 

@@ -101,7 +101,7 @@ impl State {
     #[must_use]
     pub fn manifest(&self, area: &Area, shipment_id: &str) -> Option<pb::Manifest> {
         let shipment = self.shipment(area, shipment_id)?;
-        let bags = Bags::of(self, area, shipment);
+        let bags = Bags::of(self, area, &shipment);
         let stops = shipment.load.pickups.iter().map(|pickup| bags.stop(pickup));
         let count: usize = shipment.load.lines().map(|line| line.labels.len()).sum();
         Some(pb::Manifest {

@@ -20,7 +20,7 @@ impl Freight {
                 (!lines.is_empty()).then(|| lines.join("\n"))
             }
             "pass" => self.passes.get(id).map(Pass::describe),
-            "shipment" => self.shipments.get(id).map(Shipment::describe),
+            "shipment" => self.shipments.get(id).map(|s| s.describe()),
             "route" => self.routes.get(id).map(Route::describe),
             "match-load" => Some(self.match_loads.describe(id)),
             "webhook" => self.webhooks.get(id).map(Webhook::describe),

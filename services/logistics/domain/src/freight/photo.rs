@@ -327,7 +327,7 @@ impl Freight {
     /// The index follows from the photos and is not written with them.
     pub(crate) fn set_photos(&mut self) {
         let mut index = Index::default();
-        for shipment in self.shipments.values() {
+        for shipment in self.shipments.iter() {
             for photo in &shipment.photos {
                 index.add(&shipment.area, &shipment.shipment_id, photo);
             }
@@ -363,8 +363,9 @@ impl State {
     /// Contents of photos that were erased, all that there ever were.
     #[must_use]
     pub fn dead_photos(&self) -> BTreeSet<[u8; 32]> {
-        let photos = self.freight.shipments.values().flat_map(|s| &s.photos);
-        photos
+        let shipments = self.freight.shipments.iter();
+        shipments
+            .flat_map(|shipment| shipment.into_owned().photos)
             .filter(|photo| photo.erased.is_some())
             .filter_map(|photo| hash(&photo.content_sha256))
             .collect()

@@ -56,7 +56,7 @@ pub(crate) fn record(
         let kind = kind.trim_start_matches("PROOF_KIND_");
         return Err(Rejection::ProofIncomplete { kind, needed });
     }
-    check_occurred(shipment, command.occurred, context)?;
+    check_occurred(&shipment, command.occurred, context)?;
     if shipment.proofs.len() >= PROOFS_MAX {
         return Err(Rejection::ShipmentFull {
             shipment_id: command.shipment_id.clone(),
@@ -65,7 +65,7 @@ pub(crate) fn record(
         });
     }
     if let Some(mac) = &command.pin_mac
-        && let Told::Wrong(refused) = pin::check(shipment, &command.carrier_id, mac)?
+        && let Told::Wrong(refused) = pin::check(&shipment, &command.carrier_id, mac)?
     {
         return Ok(vec![refused.into()]);
     }

@@ -53,7 +53,7 @@ pub(crate) fn withdraw(
     }
     let mut events = parcel::withdraw(state, command, context)?;
     let load = without(&shipment.load, order_id, &bags(state, order_id));
-    events.extend(shrink(state, shipment, load, context));
+    events.extend(shrink(state, &shipment, load, context));
     Ok(events)
 }
 
@@ -108,9 +108,10 @@ fn shrink(
 }
 
 pub(crate) fn recalled(state: &mut State, moment: &Moment<'_>, event: &pb::ParcelRecalled) {
-    if let Some(shipment) = state.freight.shipments.get_mut(&event.shipment_id) {
+    let shipments = &mut state.freight.shipments;
+    shipments.change(&event.shipment_id, |shipment| {
         shipment.recalled.insert(event.order_id.clone());
-    }
+    });
     state.change_parcel(&event.order_id, moment.at, |parcel, _| {
         parcel.revision = moment.revision;
     });

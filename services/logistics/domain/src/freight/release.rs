@@ -20,13 +20,16 @@ pub(crate) fn all<'a>(
     reason: ReleaseReason,
     context: &'a Context,
 ) -> impl Iterator<Item = LogisticsEvent> + 'a {
-    let uses = freight.shipments.values().filter(move |shipment| {
-        shipment.is_under_way()
-            && shipment
-                .resources
-                .as_ref()
-                .is_some_and(|resources| resources.pass_id == pass_id)
-    });
+    let uses = freight
+        .shipments
+        .moving_after(None)
+        .filter(move |shipment| {
+            shipment.is_under_way()
+                && shipment
+                    .resources
+                    .as_ref()
+                    .is_some_and(|resources| resources.pass_id == pass_id)
+        });
     (0..).zip(uses.take(AT_ONCE)).map(move |(n, shipment)| {
         if shipment.state == ShipmentState::ResourceAssigned {
             return pb::ResourceReleased {

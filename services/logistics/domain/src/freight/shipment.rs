@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use decider::{Area, Context, Revision, Timestamp};
+use decider::{Area, Context, EntityId, Revision, Timestamp, store::Rests};
 use proto::{
     LogisticsEvent,
     logistics::v1::{self as pb, LineCount, LineReceipt, ShipmentState},
@@ -120,6 +120,23 @@ pub struct Shipment {
     pub drafted: Timestamp,
     pub ended: Option<Timestamp>,
     pub revision: Revision,
+}
+
+/// At its end there is little to tell of it, as a rule, but the record.
+impl Rests for Shipment {
+    type Glance = ShipmentState;
+
+    fn id(&self) -> EntityId {
+        (&*self.shipment_id).into()
+    }
+
+    fn at_rest(&self) -> Option<ShipmentState> {
+        let rests = matches!(
+            self.state,
+            ShipmentState::Closed | ShipmentState::Cancelled | ShipmentState::Lost
+        );
+        rests.then_some(self.state)
+    }
 }
 
 impl Shipment {
@@ -347,7 +364,7 @@ fn made(event: &pb::ShipmentDrafted, area: &Area, at: Timestamp, revision: Revis
 }
 
 pub(crate) fn drafted(freight: &mut Freight, moment: &Moment<'_>, event: &pb::ShipmentDrafted) {
-    if freight.shipments.contains_key(&event.shipment_id) {
+    if freight.shipments.contains(&event.shipment_id) {
         return;
     }
     let shipment = made(event, moment.area, moment.at, moment.revision);
@@ -355,9 +372,7 @@ pub(crate) fn drafted(freight: &mut Freight, moment: &Moment<'_>, event: &pb::Sh
         .deadlines
         .extend(shipment.deadlines().into_iter().flatten());
     freight.drafts.insert(event.shipment_id.clone());
-    freight
-        .shipments
-        .insert(event.shipment_id.clone(), shipment);
+    freight.shipments.insert(shipment);
     consolidation::drafted(freight, moment, event);
 }
 
@@ -385,7 +400,7 @@ pub(crate) fn change_load(
         let why = "it was made from dispatched goods: cancel it, and they wait for another one";
         return Err(Rejection::Load { why: why.into() });
     }
-    Ok(new_load_events(freight, shipment, &command.load, context))
+    Ok(new_load_events(freight, &shipment, &command.load, context))
 }
 
 /// Before the vehicle has left.
@@ -453,13 +468,13 @@ pub(crate) fn cancel(
         unloaded,
         "it can be cancelled until something is loaded; let the goods come back with a return",
     )?;
-    let withdrawn = tender::withdrawn_event(shipment, pb::WithdrawReason::Cancelled);
+    let withdrawn = tender::withdrawn_event(&shipment, pb::WithdrawReason::Cancelled);
     let cancelled = pb::ShipmentCancelled {
         shipment_id: command.shipment_id.clone(),
         reason: command.reason.clone(),
     };
     let withdrawn = withdrawn.map(LogisticsEvent::from).into_iter();
-    let freed = capacity::freed(freight, shipment, context);
+    let freed = capacity::freed(freight, &shipment, context);
     Ok(withdrawn.chain([cancelled.into()]).chain(freed).collect())
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn report(state: &State, command: &ReportMilestone, context: &Context
     let shipment = freight.shipment_of(&context.area, &command.shipment_id, &command.carrier_id)?;
     let known = shipment.reports.contains_key(&command.report_id);
     if shipment.carries_parcels && command.milestone == Milestone::Loaded && !known {
-        let units = units(state, shipment);
+        let units = units(state, &shipment);
         if let Some(pickup) = shipment.load.pickup(&command.stop_id) {
             let planned = |line: &LoadLine| (line.quantity_units, line.labels.clone());
             let lines = pickup.lines.iter();
@@ -51,9 +51,9 @@ pub(crate) fn declare(state: &State, command: &DeclareHandover, context: &Contex
     let shipment = freight.shipment_of(&context.area, &command.shipment_id, &command.carrier_id)?;
     if shipment.carries_parcels {
         let on_board = shipment.on_board();
-        let units = units(state, shipment);
+        let units = units(state, &shipment);
         let lines = on_board.iter().map(|line| {
-            let labels = there(shipment, &line.line_id, &line.missing_labels);
+            let labels = there(&shipment, &line.line_id, &line.missing_labels);
             (line.line_id.as_str(), (line.units, labels))
         });
         check_counts(&command.lines, &lines.collect(), &units)?;
@@ -66,9 +66,9 @@ pub(crate) fn transfer(state: &State, command: &TransferCustody, context: &Conte
     let shipment = freight.shipment_in(&context.area, &command.shipment_id)?;
     let open = shipment.handover.as_ref().filter(|h| h.at.is_none());
     if let Some(handover) = open.filter(|_| shipment.carries_parcels) {
-        let units = units(state, shipment);
+        let units = units(state, &shipment);
         let lines = handover.declared.iter().map(|line| {
-            let labels = there(shipment, &line.line_id, &line.missing_labels);
+            let labels = there(&shipment, &line.line_id, &line.missing_labels);
             (line.line_id.as_str(), labels)
         });
         check_receipts(&command.lines, &lines.collect(), &units)?;

@@ -30,9 +30,9 @@ pub(crate) fn tender(
     shipment.must(free, "withdraw its tender first")?;
     let event = if let Some(carrier_id) = &command.carrier_id {
         freight.active_carrier(&context.area, carrier_id)?;
-        event(shipment, carrier_id, "", context.now)
+        event(&shipment, carrier_id, "", context.now)
     } else {
-        let next = next_event(freight, shipment, context.now);
+        let next = next_event(freight, &shipment, context.now);
         next.ok_or_else(|| Rejection::NobodyHasCapacity {
             shipment_id: command.shipment_id.clone(),
             weight: shipment.load.weight(),
@@ -171,7 +171,7 @@ pub(crate) fn accept(
 ) -> Result<Vec<LogisticsEvent>, Rejection> {
     freight.active_carrier(&context.area, &command.carrier_id)?;
     let shipment = freight.shipment_of(&context.area, &command.shipment_id, &command.carrier_id)?;
-    let tender = open_tender(shipment, command.round)?;
+    let tender = open_tender(&shipment, command.round)?;
     if tender.accepted.is_some() {
         return Ok(vec![]);
     }
@@ -219,7 +219,7 @@ pub(crate) fn decline(
     context: &Context,
 ) -> Result<Vec<LogisticsEvent>, Rejection> {
     let shipment = freight.shipment_of(&context.area, &command.shipment_id, &command.carrier_id)?;
-    let tender = open_tender(shipment, command.round)?;
+    let tender = open_tender(&shipment, command.round)?;
     let open = tender.accepted.is_none();
     shipment.must(
         open,
@@ -232,7 +232,7 @@ pub(crate) fn decline(
         reason: command.reason.into(),
         note: command.note.clone(),
     };
-    Ok(with_next(freight, shipment, declined.into(), context))
+    Ok(with_next(freight, &shipment, declined.into(), context))
 }
 
 /// The end of a tender, the tender to the best of the other carriers, and
@@ -276,7 +276,7 @@ pub(crate) fn expire(
         round: command.round,
         carrier_id: tender.carrier_id.clone(),
     };
-    Ok(with_next(freight, shipment, expired.into(), context))
+    Ok(with_next(freight, &shipment, expired.into(), context))
 }
 
 pub(crate) fn expired(freight: &mut Freight, moment: &Moment<'_>, event: &pb::TenderExpired) {
@@ -300,8 +300,8 @@ pub(crate) fn withdraw(
         early,
         "a tender can be withdrawn until the vehicle has left",
     )?;
-    let event = withdrawn_event(shipment, WithdrawReason::Dispatcher);
-    let freed = freed(freight, shipment, context);
+    let event = withdrawn_event(&shipment, WithdrawReason::Dispatcher);
+    let freed = freed(freight, &shipment, context);
     let event = event.map(LogisticsEvent::from).into_iter();
     Ok(event.chain(freed).collect())
 }

@@ -47,7 +47,7 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
         .filter_map(|(at, deadline)| {
             let (area, command) = match deadline {
                 Deadline::Tender(shipment_id, round) => (
-                    &freight.shipments.get(shipment_id)?.area,
+                    freight.shipments.get(shipment_id)?.area.clone(),
                     ExpireTender {
                         shipment_id: shipment_id.clone(),
                         round: *round,
@@ -55,35 +55,35 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
                     .into(),
                 ),
                 Deadline::Pass(pass_id) => (
-                    &freight.passes.get(pass_id)?.area,
+                    freight.passes.get(pass_id)?.area.clone(),
                     ExpirePass {
                         pass_id: pass_id.clone(),
                     }
                     .into(),
                 ),
                 Deadline::Photos(shipment_id) => (
-                    &freight.shipments.get(shipment_id)?.area,
+                    freight.shipments.get(shipment_id)?.area.clone(),
                     ErasePhotos {
                         shipment_id: shipment_id.clone(),
                     }
                     .into(),
                 ),
                 Deadline::PersonalData(shipment_id) => (
-                    &freight.shipments.get(shipment_id)?.area,
+                    freight.shipments.get(shipment_id)?.area.clone(),
                     EraseShipmentPersonalData {
                         shipment_id: shipment_id.clone(),
                     }
                     .into(),
                 ),
                 Deadline::Close(shipment_id) => (
-                    &freight.shipments.get(shipment_id)?.area,
+                    freight.shipments.get(shipment_id)?.area.clone(),
                     CloseShipment {
                         shipment_id: shipment_id.clone(),
                     }
                     .into(),
                 ),
                 Deadline::Window(area, checkpoint_id, window) => (
-                    area,
+                    area.clone(),
                     MakeLoad {
                         checkpoint_id: checkpoint_id.clone(),
                         window: *window,
@@ -91,14 +91,14 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
                     .into(),
                 ),
                 Deadline::GiveUp(shipment_id) => (
-                    &freight.shipments.get(shipment_id)?.area,
+                    freight.shipments.get(shipment_id)?.area.clone(),
                     GiveUpLoad {
                         shipment_id: shipment_id.clone(),
                     }
                     .into(),
                 ),
                 Deadline::Parcels(shipment_id) => (
-                    &freight.shipments.get(shipment_id)?.area,
+                    freight.shipments.get(shipment_id)?.area.clone(),
                     ReceiveLoad {
                         shipment_id: shipment_id.clone(),
                     }
@@ -106,7 +106,7 @@ pub(crate) fn due(freight: &Freight, now: Timestamp, limit: usize) -> Vec<Due<Co
                 ),
             };
             Some(Due {
-                area: area.clone(),
+                area,
                 at: *at,
                 command,
             })
@@ -180,9 +180,9 @@ impl Freight {
     /// them.
     pub(crate) fn set_deadlines(&mut self) {
         let passes = self.passes.values().filter_map(Pass::deadline);
-        let shipments = self.shipments.values().flat_map(Shipment::deadlines);
+        let shipments = self.shipments.iter().flat_map(|s| s.deadlines());
         self.deadlines = passes.chain(shipments.flatten()).collect();
-        let drafts = self.shipments.values();
+        let drafts = self.shipments.moving_after(None);
         let drafts = drafts.filter(|shipment| shipment.state == ShipmentState::Draft);
         self.drafts = drafts.map(|s| s.shipment_id.clone()).collect();
     }

@@ -99,7 +99,8 @@ fn contacts_are_those_of_the_stops() {
     spec.accept(contacts(&id, &["", "a"]).into());
     spec.when(contacts(&id, &["", "a"]).into()).then([]);
     spec.accept(contacts(&id, &["a"]).into());
-    let stops: Vec<_> = shipment(&spec, &id).contacts.keys().collect();
+    let shipment = shipment(&spec, &id);
+    let stops: Vec<_> = shipment.contacts.keys().collect();
     assert_eq!(stops, ["a"]);
     let cancel = CancelShipment {
         shipment_id: id.clone(),
@@ -225,7 +226,7 @@ fn thirty_days_after_its_end_it_is_forgotten_and_the_key_is_owed() {
     let owed = |spec: &Spec| spec.state.shipment_keys_owed_count();
     assert_eq!(owed(&spec), 1);
     let (at, first) = spec.state.shipment_keys_owed().next().expect("one");
-    assert_eq!((at, first), (&area(), &*id));
+    assert_eq!((at, first), (area(), &*id));
     let destroyed = RecordShipmentKeyDestroyed {
         shipment_id: id.clone(),
     };

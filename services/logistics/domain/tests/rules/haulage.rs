@@ -2,6 +2,8 @@
 //! driver, a pass and capacity each; loads from two farms to the checkpoint.
 #![allow(dead_code)]
 
+use std::borrow::Cow;
+
 use decider::{Rejected, Timestamp, spec::START};
 use logistics_domain::*;
 use proto::{
@@ -293,7 +295,7 @@ pub fn incident(id: &str, carrier_id: Option<&str>) -> OpenIncident {
 }
 
 /// As it is now.
-pub fn shipment<'a>(spec: &'a Spec, id: &str) -> &'a Shipment {
+pub fn shipment<'a>(spec: &'a Spec, id: &str) -> Cow<'a, Shipment> {
     spec.state.shipment(&area(), id).expect("a shipment")
 }
 

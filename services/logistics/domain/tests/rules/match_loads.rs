@@ -1,6 +1,9 @@
 //! Confirmed matches of surplus become loads (S13, S15).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use decider::{Domain, Service, Timestamp, spec::START};
 use logistics_domain::*;
@@ -52,7 +55,9 @@ fn hear(spec: &mut Spec, event: impl Into<InventoryEvent>) -> Vec<LogisticsEvent
 }
 
 fn shipments(spec: &Spec) -> Vec<Shipment> {
-    spec.state.shipments_after(&area(), None).cloned().collect()
+    let here = area();
+    let all = spec.state.shipments_after(&here, None);
+    all.map(Cow::into_owned).collect()
 }
 
 fn lines(shipment: &Shipment) -> Vec<&str> {

@@ -43,7 +43,8 @@ fn accepted_load() -> (Spec, String) {
 }
 
 fn erasure(spec: &Spec, id: &str, content: u8) -> Option<PhotoErasure> {
-    let photo = shipment(spec, id).photo("acme", &[content; 32]);
+    let shipment = shipment(spec, id);
+    let photo = shipment.photo("acme", &[content; 32]);
     photo.expect("a photo").erased
 }
 

@@ -174,7 +174,8 @@ fn the_right_pin_is_noted() {
         ..photo(&id)
     };
     spec.accept(with_photo.into());
-    let checked = shipment(&spec, &id).proofs.iter().map(|p| p.pin_checked);
+    let shipment = shipment(&spec, &id);
+    let checked = shipment.proofs.iter().map(|p| p.pin_checked);
     assert_eq!(checked.collect::<Vec<_>>(), [true, true]);
 }
 

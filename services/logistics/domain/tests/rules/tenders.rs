@@ -291,6 +291,6 @@ fn a_firm_serves_several_areas_with_a_record_in_each() {
         .into(),
     );
     assert_eq!(shipment(&spec, &id).carrier(), Some("acme"));
-    let held: Vec<_> = spec.state.shipments_of(&here, "acme", None).collect();
+    let held: Vec<_> = spec.state.shipments_of(&here, "acme", None, None).collect();
     assert_eq!(held.len(), 1);
 }

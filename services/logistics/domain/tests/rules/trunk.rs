@@ -2,6 +2,8 @@
 //! depot in the valley to the checkpoint is gathered for an hour at a time.
 #![allow(dead_code)]
 
+use std::borrow::Cow;
+
 use decider::{Timestamp, spec::START};
 use logistics_domain::*;
 use proto::{
@@ -64,7 +66,9 @@ pub fn send(spec: &mut Spec, order_ids: &[String]) {
 
 /// The shipments of the partition, oldest first.
 pub fn shipments(spec: &Spec) -> Vec<Shipment> {
-    let mut all: Vec<_> = spec.state.shipments_after(&area(), None).cloned().collect();
+    let here = area();
+    let all = spec.state.shipments_after(&here, None);
+    let mut all: Vec<_> = all.map(Cow::into_owned).collect();
     all.sort_by_key(|shipment| (shipment.drafted, shipment.shipment_id.clone()));
     all
 }

@@ -267,7 +267,7 @@ fn a_pickup_that_failed_goes_on_with_another_shipment_and_its_own_orders() {
     spec.accept(take_over(id, vec![]).into());
     settle(&mut spec);
     assert_eq!(state_of(&spec, "o001"), ParcelState::Received);
-    let second = haulage::shipment(&spec, &drafted.shipment_id).clone();
+    let second = haulage::shipment(&spec, &drafted.shipment_id).into_owned();
     carry(&mut spec, &second);
     spec.accept(take_over(&second.shipment_id, vec![]).into());
     settle(&mut spec);
