@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod admin;
+mod allocator;
 pub mod call;
 pub mod cli;
 pub mod clock;

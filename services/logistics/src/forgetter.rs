@@ -72,7 +72,7 @@ impl Forgetter {
     async fn forget(&self) {
         let looked = self.partition.query(Position::ZERO, |machine| {
             let owed = machine.state().shipment_keys_owed().take(AT_ONCE);
-            owed.map(|(area, id)| (area.clone(), id.to_owned()))
+            owed.map(|(area, id)| (area, id.to_owned()))
                 .collect::<Vec<_>>()
         });
         let Ok((owed, _)) = looked.await else {

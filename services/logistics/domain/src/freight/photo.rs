@@ -57,14 +57,17 @@ pub(crate) struct Index {
     of_order: Shipments,
     /// By content, how many there are that are to be kept.
     living: BTreeMap<Vec<u8>, usize>,
+    /// Contents of which a photo was erased, all that there ever were.
+    dead: BTreeSet<[u8; 32]>,
     /// Counts from the start of the process.
     erasures: u64,
 }
 
 impl Index {
     fn add(&mut self, area: &Area, shipment_id: &str, photo: &Photo) {
-        if photo.erased.is_none() {
-            *self.living.entry(photo.content_sha256.clone()).or_default() += 1;
+        match photo.erased {
+            None => *self.living.entry(photo.content_sha256.clone()).or_default() += 1,
+            Some(_) => self.dead.extend(hash(&photo.content_sha256)),
         }
         if photo.erased == Some(PhotoErasure::Household) {
             return;
@@ -250,6 +253,7 @@ fn end(
             {
                 photo.erased = Some(reason);
                 index.end(photo);
+                index.dead.extend(hash(&photo.content_sha256));
                 index.erasures += 1;
             }
         }
@@ -360,15 +364,11 @@ impl State {
         self.freight.photos.living.contains_key(&content[..])
     }
 
-    /// Contents of photos that were erased, all that there ever were.
+    /// Contents of photos that were erased, all that there ever were. One that
+    /// came again may be among them: see [`Self::living_photos`].
     #[must_use]
     pub fn dead_photos(&self) -> BTreeSet<[u8; 32]> {
-        let shipments = self.freight.shipments.iter();
-        shipments
-            .flat_map(|shipment| shipment.into_owned().photos)
-            .filter(|photo| photo.erased.is_some())
-            .filter_map(|photo| hash(&photo.content_sha256))
-            .collect()
+        self.freight.photos.dead.clone()
     }
 
     /// Whether the photo may be stored; false where it is.

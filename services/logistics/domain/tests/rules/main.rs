@@ -1,5 +1,6 @@
 //! The rules of the logistics service, as given/when/then.
 
+mod at_rest;
 mod contacts;
 mod custody;
 mod doorstep;
