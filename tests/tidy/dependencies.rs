@@ -1,7 +1,10 @@
 //! Who may know what: `deny.toml` names crates that only one of ours may use,
 //! and crates that nobody may. The sources must not name them either.
 
-use std::path::PathBuf;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use crate::{Findings, licences::Metadata, tree};
 
@@ -77,6 +80,68 @@ fn versions_are_declared_once() {
                 let report = format!("{name}: declare it in the root and say `workspace = true`");
                 found.check(inherited == Some(true), tree::relative(&path), report);
             }
+        }
+    }
+    found.none();
+}
+
+/// The bench and the fuzz targets are workspaces of their own, which no other
+/// check builds: their locks are forgotten when a crate of ours takes on or
+/// drops a dependency, and `--locked` refuses them then.
+#[test]
+fn every_lock_knows_what_our_crates_depend_on() {
+    let root = tree::toml(&tree::root().join("Cargo.toml"));
+    let declared = &root["workspace"]["dependencies"];
+    let package_of = |name: &str| {
+        let package = declared.get(name).and_then(|it| it.get("package"));
+        let package = package.and_then(toml::Value::as_str).unwrap_or(name);
+        package.to_owned()
+    };
+    let ours: BTreeMap<String, toml::Table> = manifests()
+        .iter()
+        .map(|path| tree::toml(path))
+        .filter(|manifest| !manifest.contains_key("workspace"))
+        .map(|manifest| {
+            let name = manifest["package"]["name"].as_str().expect("a name");
+            (name.to_owned(), manifest)
+        })
+        .collect();
+    let mut locks = tree::files();
+    locks.retain(|path| path.ends_with("Cargo.lock"));
+    assert!(locks.len() > 1, "the bench has a lock of its own");
+
+    let mut found = Findings::default();
+    for path in locks {
+        let lock = tree::toml(&path);
+        for package in lock["package"].as_array().expect("packages") {
+            let name = package["name"].as_str().expect("a name");
+            let Some(manifest) = ours.get(name) else {
+                continue;
+            };
+            let locked = package.get("dependencies").and_then(toml::Value::as_array);
+            // "name", or "name version" where there is more than one.
+            let locked: BTreeSet<&str> = locked
+                .into_iter()
+                .flatten()
+                .filter_map(|it| it.as_str()?.split(' ').next())
+                .collect();
+            let report = format!(
+                "not up to date with {name}: cargo metadata --manifest-path {}",
+                tree::relative(&path.with_file_name("Cargo.toml"))
+            );
+            let in_tables = |tables: &[&str]| -> BTreeSet<String> {
+                tables
+                    .iter()
+                    .filter_map(|table| manifest.get(*table)?.as_table())
+                    .flat_map(toml::Table::keys)
+                    .map(|key| package_of(key))
+                    .collect()
+            };
+            let needed = in_tables(&["dependencies", "build-dependencies"]);
+            let may_be = in_tables(&["dependencies", "build-dependencies", "dev-dependencies"]);
+            let complete = needed.iter().all(|name| locked.contains(name.as_str()));
+            let clean = locked.iter().all(|name| may_be.contains(*name));
+            found.check(complete && clean, tree::relative(&path), report);
         }
     }
     found.none();
